@@ -1,8 +1,38 @@
-/** Shared by every project's jest.config.js: native ES modules, compiled by swc, nothing mocked. */
-export const preset = {
+import { mkdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const inTestingLibrary = (file) => fileURLToPath(new URL(`libs/testing/src/${file}`, import.meta.url));
+
+// Jest doesn't create the folder of its --outputFile; `npm test` adds up what it finds there.
+mkdirSync(new URL('dist/results/', import.meta.url), { recursive: true });
+
+/** Native ES modules, compiled by swc, nothing mocked. */
+const base = {
   testEnvironment: 'node',
   extensionsToTreatAsEsm: ['.ts'],
   transform: { '^.+\\.ts$': ['@swc/jest'] },
   // Workspace packages are TypeScript too; Jest sees them by their real path, outside node_modules.
   transformIgnorePatterns: ['/node_modules/'],
 };
+
+const KINDS = {
+  /** Pure functions, no I/O. */
+  unit: { testMatch: ['<rootDir>/**/*.spec.ts'], testPathIgnorePatterns: ['/node_modules/', '\\.int\\.spec\\.ts$'] },
+  /** Real PostgreSQL and RabbitMQ, started once for the run unless CABSTAND_TEST_RUNTIME names them. */
+  integration: {
+    testMatch: ['<rootDir>/**/*.int.spec.ts'],
+    globalSetup: inTestingLibrary('global-setup.ts'),
+    globalTeardown: inTestingLibrary('global-teardown.ts'),
+    testTimeout: 60_000,
+  },
+  /** Journeys over running services. */
+  e2e: { testMatch: ['<rootDir>/test/**/*.spec.ts'], testTimeout: 120_000 },
+};
+
+/** What a project's jest.config.js exports: its suites, chosen with `--selectProjects <kind>`. */
+export const suites = (rootDir, ...kinds) => ({
+  passWithNoTests: true,
+  // Nx already runs as many projects at once as the machine has cores.
+  maxWorkers: 1,
+  projects: kinds.map((kind) => ({ ...base, ...KINDS[kind], displayName: kind, rootDir })),
+});
