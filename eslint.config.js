@@ -1,0 +1,141 @@
+import js from '@eslint/js';
+import nx from '@nx/eslint-plugin';
+import prettier from 'eslint-config-prettier';
+import { defineConfig, globalIgnores } from 'eslint/config';
+import tseslint from 'typescript-eslint';
+
+const TESTS = ['**/*.spec.ts', '**/test/**/*.ts'];
+
+/** Rules of the domain: functions of their arguments, so that tests need no database and readers no framework. */
+const PURE = ['**/*.machine.ts', '**/fare.ts', '**/distance.ts', 'libs/contracts/src/**/*.ts'];
+
+/** `tools`, `infra` and what tests with them are not npm packages: these reach each other by path. */
+const SCRIPTS = ['tools/**/*.ts', 'infra/**/*.ts', 'libs/testing/**/*.ts', 'apps/e2e/**/*.ts'];
+
+const testingLibrary = {
+  group: ['@cabstand/testing', '@cabstand/testing/*', '**/libs/testing/**'],
+  message: 'Production code never imports the testing library.',
+};
+const frameworks = {
+  group: [
+    '@nestjs/*',
+    'typeorm',
+    'typeorm/*',
+    'amqplib',
+    'pg',
+    'fastify',
+    'node:fs',
+    'node:fs/*',
+    'node:net',
+    'node:http',
+  ],
+  message: 'This file is pure: it holds rules of the domain and does no I/O.',
+};
+
+const boundaries = (allow) => [
+  'error',
+  {
+    allow,
+    depConstraints: [
+      { sourceTag: 'scope:passenger', onlyDependOnLibsWithTags: ['scope:shared'] },
+      { sourceTag: 'scope:driver', onlyDependOnLibsWithTags: ['scope:shared'] },
+      { sourceTag: 'scope:trip', onlyDependOnLibsWithTags: ['scope:shared'] },
+      { sourceTag: 'scope:shared', onlyDependOnLibsWithTags: ['scope:shared', 'scope:workspace'] },
+      { sourceTag: 'scope:workspace', onlyDependOnLibsWithTags: ['scope:shared', 'scope:workspace'] },
+      { sourceTag: 'scope:e2e', onlyDependOnLibsWithTags: ['scope:shared', 'scope:workspace'] },
+      // Which files may import `type:test` is said by no-restricted-imports: tests, and nothing else.
+      { sourceTag: 'type:app', onlyDependOnLibsWithTags: ['type:infra', 'type:contract', 'type:test'] },
+      { sourceTag: 'type:infra', onlyDependOnLibsWithTags: ['type:infra', 'type:contract', 'type:test'] },
+      { sourceTag: 'type:contract', onlyDependOnLibsWithTags: [], allowedExternalImports: ['zod'] },
+      { sourceTag: 'type:test', onlyDependOnLibsWithTags: ['type:contract', 'type:test', 'type:tool'] },
+      { sourceTag: 'type:tool', onlyDependOnLibsWithTags: ['type:contract', 'type:test', 'type:tool'] },
+    ],
+  },
+];
+
+export default defineConfig(
+  globalIgnores(['**/dist/', '**/coverage/', '.local/', '.nx/']),
+  {
+    // Nothing is switched off in place: what a rule gets wrong is decided here, once.
+    linterOptions: { noInlineConfig: true, reportUnusedDisableDirectives: 'error' },
+  },
+  js.configs.recommended,
+  {
+    files: ['**/*.js'],
+    languageOptions: { globals: { URL: 'readonly', process: 'readonly', console: 'readonly' } },
+  },
+  {
+    files: ['**/*.ts'],
+    extends: [tseslint.configs.strict],
+    plugins: { '@nx': nx },
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    rules: {
+      '@nx/enforce-module-boundaries': boundaries([]),
+
+      // The checks with types that find real faults; the whole type-checked set is too slow for what it adds.
+      '@typescript-eslint/await-thenable': 'error',
+      '@typescript-eslint/no-floating-promises': 'error',
+      '@typescript-eslint/no-misused-promises': 'error',
+      '@typescript-eslint/only-throw-error': 'error',
+      '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
+      '@typescript-eslint/no-unnecessary-type-assertion': 'error',
+      '@typescript-eslint/consistent-type-imports': ['error', { disallowTypeAnnotations: false }],
+
+      // A Nest module is a class with nothing but its decorator.
+      '@typescript-eslint/no-extraneous-class': ['error', { allowWithDecorator: true, allowStaticOnly: true }],
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', ignoreRestSiblings: true }],
+      '@typescript-eslint/no-invalid-void-type': 'off',
+      // With noUncheckedIndexedAccess, `!` says "this index exists"; a wrong one fails where it stands.
+      '@typescript-eslint/no-non-null-assertion': 'off',
+      '@typescript-eslint/naming-convention': [
+        'error',
+        {
+          selector: ['class', 'interface', 'typeAlias'],
+          format: null,
+          custom: { regex: '^I[A-Z][a-z]|(Impl|Manager|Helper)$', match: false },
+        },
+      ],
+
+      eqeqeq: 'error',
+      'no-console': 'error',
+      'no-warning-comments': ['error', { terms: ['todo', 'fixme', 'xxx'] }],
+      'max-lines': ['error', { max: 300, skipBlankLines: true, skipComments: true }],
+      'max-lines-per-function': ['error', { max: 70, skipBlankLines: true, skipComments: true }],
+      'no-restricted-imports': ['error', { patterns: [testingLibrary] }],
+      'no-restricted-properties': [
+        'error',
+        { object: 'process', property: 'env', message: 'Only config.ts reads the environment.' },
+      ],
+    },
+  },
+  { files: ['**/config.ts'], rules: { 'no-restricted-properties': 'off' } },
+  {
+    files: PURE,
+    rules: { 'no-restricted-imports': ['error', { patterns: [testingLibrary, frameworks] }] },
+  },
+  {
+    files: SCRIPTS,
+    rules: {
+      '@nx/enforce-module-boundaries': boundaries(['../**/tools/**', '../**/infra/**']),
+      'no-console': 'off',
+      'no-restricted-properties': 'off',
+      'no-restricted-imports': 'off',
+    },
+  },
+  {
+    files: TESTS,
+    rules: {
+      'max-lines': 'off',
+      'max-lines-per-function': 'off',
+      'no-restricted-imports': 'off',
+      'no-restricted-properties': [
+        'error',
+        ...['describe', 'it', 'test'].flatMap((object) => [
+          { object, property: 'only', message: 'The other tests would silently not run.' },
+          { object, property: 'skip', message: 'A test that does not run promises nothing.' },
+        ]),
+      ],
+    },
+  },
+  prettier,
+);
