@@ -1,0 +1,195 @@
+import type { GeoPoint, TripStatus } from '@cabstand/contracts';
+import { DriverApi, OVER, type Offer, type Trip } from '../client/api.ts';
+import { ApiError, pause } from '../client/http.ts';
+import { FIRST_NAMES, Inhabitant, LAST_NAMES, credentialsOf, moveIn, type City } from './inhabitant.ts';
+import { between, distanceM, headingDeg, pick, pointNear, towards } from './world.ts';
+
+const CITY_RADIUS_M = 3_000;
+const SPEED_MPS = 30 / 3.6;
+const DECLINE_SHARE = 0.1;
+/** A driver who stands still reports less often, but often enough to count as fresh (`DISPATCH_POSITION_MAX_AGE`). */
+const STANDING_REPORT_EVERY_MS = 8_000;
+const POLL_EVERY_MS = 4_000;
+const AWAIT_AT_MOST_MS = 30_000;
+const CARS = ['Octavia', 'Corolla', 'Ioniq 5', 'Model 3', 'E-Class'] as const;
+const COLOURS = ['white', 'black', 'silver', 'blue', 'ivory'] as const;
+
+/** Waits for offers, takes most of them, and drives: to the pickup, to the dropoff, and around meanwhile. */
+export class Driver extends Inhabitant {
+  readonly #api: DriverApi;
+  readonly #number: number;
+  #online = false;
+  #position: GeoPoint;
+  #destination: GeoPoint | undefined;
+  #reportedAtMs = 0;
+  #movedAtMs = 0;
+  #polledAtMs = 0;
+  #offer: Offer | undefined;
+  #trip: Trip | undefined;
+  /** Accepted, but the trip service may not know it yet. */
+  #awaitedTripId: string | undefined;
+  #awaitedSinceMs = 0;
+  #streaming = false;
+  #wake: () => void = () => undefined;
+
+  constructor(city: City, number: number) {
+    super(city, number);
+    this.#number = number;
+    this.#position = pointNear(this.random, CITY_RADIUS_M);
+    this.#api = new DriverApi(city.urls, credentialsOf('driver', city, number));
+  }
+
+  protected async step(): Promise<void> {
+    if (!this.#online) await this.#startShift();
+    if (!this.#streaming) await this.#poll();
+    if (this.#offer) await this.#answer(this.#offer);
+    if (this.#awaitedTripId) await this.#lookForTrip(this.#awaitedTripId);
+    if (this.#trip) await this.#work(this.#trip);
+    else await this.#roam();
+    await this.#rest(between(this.random, 1_000, 1_800));
+  }
+
+  /** Says goodbye when nobody is on board, so that no offer goes to a car that is gone. */
+  async endShift(): Promise<void> {
+    if (this.#online && !this.#trip && !this.#awaitedTripId) await this.#api.goOffline().catch(() => undefined);
+  }
+
+  async #startShift(): Promise<void> {
+    const { city } = this;
+    await moveIn(this.#api, () =>
+      this.#api.register({
+        ...credentialsOf('driver', city, this.#number),
+        name: `${pick(this.random, FIRST_NAMES)} ${pick(this.random, LAST_NAMES)}`,
+        phone: `+4930${String(2_000_000 + this.#number)}`,
+        licenceNumber: `B-${String(this.#number).padStart(6, '0')}`,
+        vehicle: {
+          make: 'Cab',
+          model: pick(this.random, CARS),
+          colour: pick(this.random, COLOURS),
+          plate: `B-CS ${String(1_000 + this.#number)}`,
+        },
+      }),
+    );
+    await this.#api.goOnline();
+    await this.#report();
+    this.#trip = await this.#api.tripUnderWay();
+    this.#online = true;
+    city.stats.driversOnline += 1;
+    void this.#listen();
+  }
+
+  async #listen(): Promise<void> {
+    const hooks = { onOpen: () => (this.#streaming = true), onLost: () => (this.#streaming = false) };
+    for await (const { event, data } of this.#api.followOffers(this.city.signal, hooks)) {
+      if (event === 'offer') this.#receive(data as Offer);
+      if (event === 'offer-withdrawn' && this.#offer?.offerId === (data as Offer).offerId) this.#offer = undefined;
+      if (event === 'trip') this.#hearOfTrip(data as { tripId: string; status: TripStatus });
+      this.#wake();
+    }
+  }
+
+  #receive(offer: Offer): void {
+    this.#offer = offer;
+    this.city.stats.tripOffered(offer.tripId);
+  }
+
+  #hearOfTrip({ tripId, status }: { tripId: string; status: TripStatus }): void {
+    if (OVER.includes(status)) {
+      if (this.#trip?.id === tripId) this.#trip = undefined;
+      if (this.#awaitedTripId === tripId) this.#awaitedTripId = undefined;
+    } else if (this.#trip?.id !== tripId) this.#await(tripId);
+  }
+
+  /** Without a stream offers and trips are asked for. */
+  async #poll(): Promise<void> {
+    if (Date.now() - this.#polledAtMs < POLL_EVERY_MS) return;
+    this.#polledAtMs = Date.now();
+    if (this.#trip) this.#take(await this.#api.trip(this.#trip.id));
+    else {
+      const offer = await this.#api.offer();
+      if (offer && offer.offerId !== this.#offer?.offerId) this.#receive(offer);
+    }
+  }
+
+  async #answer(offer: Offer): Promise<void> {
+    this.#offer = undefined;
+    // Nobody answers in no time.
+    await this.wait(between(this.random, 200, 1_500));
+    try {
+      if (this.random() < DECLINE_SHARE) await this.#api.decline(offer.offerId);
+      else this.#await((await this.#api.accept(offer.offerId)).tripId);
+    } catch (error) {
+      // Too late or taken back: the next one comes. What never arrived is tried again while the offer lasts.
+      if (error instanceof ApiError && error.status < 500) return;
+      this.#offer = offer;
+      throw error;
+    }
+  }
+
+  #await(tripId: string): void {
+    this.#awaitedTripId = tripId;
+    this.#awaitedSinceMs = Date.now();
+  }
+
+  async #lookForTrip(tripId: string): Promise<void> {
+    const trip = await this.#api.trip(tripId).catch((error: unknown) => {
+      // Not mine yet: milliseconds usually, longer while the broker is away.
+      if (error instanceof ApiError && error.status === 404) return undefined;
+      throw error;
+    });
+    if (trip) this.#take(trip);
+    // What comes later than that, the stream tells.
+    if (trip || Date.now() - this.#awaitedSinceMs > AWAIT_AT_MOST_MS) this.#awaitedTripId = undefined;
+  }
+
+  #take(trip: Trip): void {
+    this.#trip = OVER.includes(trip.status) ? undefined : trip;
+  }
+
+  async #work(trip: Trip): Promise<void> {
+    try {
+      if (trip.status === 'accepted' && (await this.#drive(trip.pickup))) this.#take(await this.#api.arrive(trip.id));
+      else if (trip.status === 'arrived') this.#take(await this.#api.start(trip.id));
+      else if (trip.status === 'in_progress' && (await this.#drive(trip.dropoff))) {
+        this.#take(await this.#api.complete(trip.id));
+        await this.#api.rate(trip.id, pick(this.random, [5, 5, 4]));
+      }
+    } catch (error) {
+      if (!(error instanceof ApiError) || (error.status !== 409 && error.status !== 404)) throw error;
+      // Cancelled meanwhile, or an answer was lost and the step was taken: the trip itself says which.
+      this.#trip = await this.#api.tripUnderWay();
+    }
+  }
+
+  async #roam(): Promise<void> {
+    this.#destination ??= pointNear(this.random, CITY_RADIUS_M);
+    // Half of the free drivers stand, as they would at a rank.
+    if (this.#number % 2 === 0 && Date.now() - this.#reportedAtMs < STANDING_REPORT_EVERY_MS) return;
+    if (this.#number % 2 === 0) await this.#report();
+    else if (await this.#drive(this.#destination)) this.#destination = undefined;
+  }
+
+  /** As far as the time since the last step allows. True when there. */
+  async #drive(to: GeoPoint): Promise<boolean> {
+    const nowMs = Date.now();
+    const sinceMs = Math.min(nowMs - this.#movedAtMs, 3_000);
+    this.#movedAtMs = nowMs;
+    const from = this.#position;
+    this.#position = towards(from, to, SPEED_MPS * this.city.speed * (sinceMs / 1_000));
+    await this.#report(headingDeg(from, to));
+    return distanceM(this.#position, to) < 1;
+  }
+
+  async #report(heading?: number): Promise<void> {
+    const moving = heading === undefined ? {} : { headingDeg: heading, speedMps: Number(SPEED_MPS.toFixed(1)) };
+    await this.#api.report([{ ...this.#position, at: new Date().toISOString(), ...moving }]);
+    this.#reportedAtMs = Date.now();
+  }
+
+  /** Waits, but an event of the stream ends the wait. */
+  async #rest(ms: number): Promise<void> {
+    const woken = new AbortController();
+    this.#wake = () => woken.abort();
+    await pause(ms, AbortSignal.any([this.city.signal, woken.signal]));
+  }
+}
