@@ -1,0 +1,73 @@
+import { z } from 'zod';
+
+const UNITS_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+/** sysexits.h EX_CONFIG: the supervisor sees that restarting will not help. */
+const EXIT_CONFIG = 78;
+
+/** A length of time written `500ms`, `15s`, `2m`, `24h` or `30d`; parsed to milliseconds. */
+export function duration(byDefault?: `${number}${keyof typeof UNITS_MS}`) {
+  const schema = z
+    .string()
+    .regex(/^\d{1,9}(ms|s|m|h|d)$/, 'must be a duration such as 500ms, 15s, 2m, 24h or 30d')
+    .transform((text) => parseInt(text, 10) * UNITS_MS[text.replace(/^\d+/, '') as keyof typeof UNITS_MS]);
+  return byDefault === undefined ? schema : schema.prefault(byDefault);
+}
+
+/** A TCP port; 0 lets the system choose one. */
+export const port = (byDefault: number) => z.coerce.number().int().min(0).max(65_535).default(byDefault);
+
+/** A whole number of at least `min`. */
+export const wholeNumber = (byDefault: number, min = 0) => z.coerce.number().int().min(min).default(byDefault);
+
+/** JSON in an environment variable, parsed and checked by `schema`. */
+export const json = <Schema extends z.ZodType>(schema: Schema) =>
+  z
+    .string()
+    .transform((text, context) => {
+      try {
+        return JSON.parse(text) as unknown;
+      } catch {
+        context.addIssue({ code: 'custom', message: 'must be JSON' });
+        return z.NEVER;
+      }
+    })
+    .pipe(schema);
+
+const url = (protocol: RegExp, example: string) => z.url({ protocol, error: `must be a URL such as ${example}` });
+
+/** What every service reads from its environment. A service spreads this into its own schema and adds to it. */
+export const baseConfig = {
+  HOST: z.string().min(1).default('127.0.0.1').describe('Address that both ports listen on'),
+  PORT: port(3000).describe('Port of the HTTP API'),
+  MANAGEMENT_PORT: port(9100).describe('Port of /livez, /readyz and /metrics; never exposed at the edge'),
+  DATABASE_URL: url(/^postgres(ql)?$/, 'postgres://user:password@host:5432/name').describe('PostgreSQL database'),
+  DATABASE_POOL_SIZE: wholeNumber(10, 2).describe('Connections that the service may hold'),
+  AMQP_URL: url(/^amqps?$/, 'amqp://user:password@host:5672/vhost').describe('RabbitMQ virtual host'),
+  AMQP_MANAGEMENT_URL: url(/^https?$/, 'http://user:password@host:15672')
+    .optional()
+    .describe('RabbitMQ management API, for comparing the topology with the contracts'),
+  LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+  LOG_FORMAT: z.enum(['json', 'pretty']).default('json'),
+  OTEL_EXPORTER_OTLP_ENDPOINT: z.url().optional().describe('OpenTelemetry collector (OTLP over HTTP)'),
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: z.url().optional(),
+  OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: z.url().optional(),
+};
+const BaseConfig = z.object(baseConfig);
+export type BaseConfig = z.infer<typeof BaseConfig>;
+
+/**
+ * Parses the environment once. A service that is told something wrong must not start half-way: each problem
+ * becomes one line on stderr, without the value (it may be a secret), and the process exits with 78.
+ */
+export function loadConfig<Schema extends z.ZodType>(schema: Schema, env = process.env): z.infer<Schema> {
+  // Compose files and manifests pass what is not set as empty strings.
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
+  const parsed = schema.safeParse(given);
+  if (parsed.success) return parsed.data;
+  for (const issue of parsed.error.issues) {
+    const name = issue.path.join('.');
+    const missing = given[String(issue.path[0])] === undefined;
+    process.stderr.write(`config: ${name} ${missing ? 'is missing' : issue.message}\n`);
+  }
+  process.exit(EXIT_CONFIG);
+}
