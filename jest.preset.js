@@ -15,18 +15,21 @@ const base = {
   transformIgnorePatterns: ['/node_modules/'],
 };
 
+/** Starts PostgreSQL and RabbitMQ once for the run, unless CABSTAND_TEST_RUNTIME names them. */
+const withServers = {
+  globalSetup: inTestingLibrary('global-setup.ts'),
+  globalTeardown: inTestingLibrary('global-teardown.ts'),
+};
+
 const KINDS = {
   /** Pure functions, no I/O. */
   unit: { testMatch: ['<rootDir>/**/*.spec.ts'], testPathIgnorePatterns: ['/node_modules/', '\\.int\\.spec\\.ts$'] },
-  /** Real PostgreSQL and RabbitMQ, started once for the run unless CABSTAND_TEST_RUNTIME names them. */
-  integration: {
-    testMatch: ['<rootDir>/**/*.int.spec.ts'],
-    globalSetup: inTestingLibrary('global-setup.ts'),
-    globalTeardown: inTestingLibrary('global-teardown.ts'),
-    testTimeout: 60_000,
-  },
+  /** Real PostgreSQL and RabbitMQ. */
+  integration: { testMatch: ['<rootDir>/**/*.int.spec.ts'], ...withServers, testTimeout: 60_000 },
   /** Journeys over running services. */
-  e2e: { testMatch: ['<rootDir>/test/**/*.spec.ts'], testTimeout: 120_000 },
+  e2e: { testMatch: ['<rootDir>/test/**/*.e2e.spec.ts'], ...withServers, testTimeout: 60_000 },
+  /** The same with faults that take long or need root: for `npm run test:platform`. */
+  platform: { testMatch: ['<rootDir>/test/**/*.platform.spec.ts'], ...withServers, testTimeout: 300_000 },
 };
 
 /** What a project's jest.config.js exports: its suites, chosen with `--selectProjects <kind>`. */
