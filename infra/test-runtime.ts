@@ -1,0 +1,66 @@
+import { readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { installationAccounts } from './accounts.ts';
+import { LOCAL } from './paths.ts';
+import { freePort } from './ports.ts';
+import { closeDefaultDatabases, withAdmin } from './postgres/databases.ts';
+import { startPostgres } from './postgres/server.ts';
+import { recordedProcesses, startTimeOf, stopProcess } from './processes.ts';
+import { startRabbitmqNode } from './rabbitmq/node.ts';
+
+/** The servers that a test run shares; each test file makes a database and a vhost of its own in them. */
+export interface TestRuntime {
+  postgresUrl: string;
+  amqpUrl: string;
+  managementUrl: string;
+}
+
+const TEST = join(LOCAL, 'test');
+
+/** Stops and deletes what test runs left behind that were ended by force. Folders are named for their process. */
+export async function removeStaleTestRuntimes(): Promise<void> {
+  let names: string[] = [];
+  try {
+    names = readdirSync(TEST).filter((name) => /^\d+(-|$)/.test(name));
+  } catch {
+    return;
+  }
+  for (const name of names.filter((folder) => startTimeOf(parseInt(folder, 10)) === null)) {
+    for (const record of recordedProcesses(join(TEST, name))) await stopProcess(record, { graceMs: 5_000 });
+    rmSync(join(TEST, name), { recursive: true, force: true });
+  }
+}
+
+/** A folder under `.local/test` for servers that live no longer than this process. */
+export const testFolder = (suffix = '') => join(TEST, `${process.pid}${suffix}`);
+
+/** Starts PostgreSQL and RabbitMQ on free ports under `dir`, tuned for tests. `stop` deletes their data as well. */
+export async function startTestRuntime(
+  dir = testFolder(),
+): Promise<TestRuntime & { pids: number[]; stop(): Promise<void> }> {
+  const accounts = installationAccounts(dir);
+  const starting = [
+    freePort().then((port) => startPostgres({ dir, port, durable: false })),
+    Promise.all([freePort(), freePort()]).then(([amqpPort, managementPort]) =>
+      startRabbitmqNode({ dir, amqpPort, managementPort, accounts }),
+    ),
+  ] as const;
+  // Both are awaited in any case, so that a failure of one does not leave the other running.
+  const [postgres, rabbitmq] = await Promise.allSettled(starting);
+  const stop = async () => {
+    await Promise.all([postgres, rabbitmq].map((s) => (s.status === 'fulfilled' ? s.value.stop() : undefined)));
+    rmSync(dir, { recursive: true, force: true });
+  };
+  if (postgres.status === 'rejected' || rabbitmq.status === 'rejected') {
+    await stop();
+    throw postgres.status === 'rejected' ? postgres.reason : (rabbitmq as PromiseRejectedResult).reason;
+  }
+  await withAdmin(postgres.value.url, closeDefaultDatabases);
+  return {
+    postgresUrl: postgres.value.url,
+    amqpUrl: rabbitmq.value.amqpUrl,
+    managementUrl: rabbitmq.value.managementUrl,
+    pids: [postgres.value.pid, rabbitmq.value.pid],
+    stop,
+  };
+}

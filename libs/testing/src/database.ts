@@ -1,0 +1,34 @@
+import { randomBytes } from 'node:crypto';
+import { databaseUrl, ensureDatabase, withAdmin } from '@cabstand/infra';
+import { Link } from './link.ts';
+import { testRuntime } from './runtime.ts';
+
+export interface TestDatabase {
+  /** Of the role that owns the database, as a service would get it. */
+  url: string;
+  /** Cuts the way to the database, as if the server had stopped. */
+  stop(): Promise<void>;
+  start(): Promise<void>;
+  drop(): Promise<void>;
+}
+
+/** An empty database with a role of its own on the shared test server. Call `drop` when the file is done. */
+export async function createTestDatabase(service: string): Promise<TestDatabase> {
+  const { postgresUrl } = testRuntime();
+  const name = `${service}_${randomBytes(6).toString('hex')}`;
+  const owned = { name, role: name, password: randomBytes(12).toString('hex') };
+  await withAdmin(postgresUrl, (admin) => ensureDatabase(admin, owned));
+  const link = await Link.to(postgresUrl);
+  return {
+    url: link.through(databaseUrl(postgresUrl, owned)),
+    stop: () => link.stop(),
+    start: () => link.start(),
+    drop: async () => {
+      await link.stop();
+      await withAdmin(postgresUrl, async (admin) => {
+        await admin.query(`DROP DATABASE IF EXISTS ${admin.escapeIdentifier(name)} WITH (FORCE)`);
+        await admin.query(`DROP ROLE IF EXISTS ${admin.escapeIdentifier(name)}`);
+      });
+    },
+  };
+}

@@ -1,0 +1,6 @@
+export * from './broker.ts';
+export * from './database.ts';
+export * from './eventually.ts';
+export * from './link.ts';
+export * from './runtime.ts';
+export * from './tokens.ts';
