@@ -1,0 +1,11 @@
+export { Delivery } from './delivery.ts';
+export { Inbox } from './inbox.ts';
+export { Live } from './live.ts';
+export { DeadLetter, InboxMessage, OutboxMessage, messagingEntities } from './messaging.entities.ts';
+export { messagingMigrations } from './messaging.migrations.ts';
+export { MessagingModule } from './messaging.module.ts';
+export type { MessagingOptions } from './options.ts';
+export { Outbox } from './outbox.ts';
+export { MessagingStatus } from './status.ts';
+export { Transactions, type RunOptions } from './transactions.ts';
+export { MessagingTransport, connectMessaging } from './transport.ts';
