@@ -3,7 +3,11 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 /** Reads a secret of the installation, making it on first use. Files are readable by their owner alone. */
-export function secret(dir: string, name: string, make: () => string = () => randomBytes(24).toString('base64url')): string {
+export function secret(
+  dir: string,
+  name: string,
+  make: () => string = () => randomBytes(24).toString('base64url'),
+): string {
   const file = join(dir, 'secrets', name);
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   try {

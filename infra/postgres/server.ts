@@ -26,7 +26,9 @@ async function binaries(): Promise<Binaries> {
   try {
     return (await import(name)) as Binaries;
   } catch {
-    throw new Error(`PostgreSQL has no binaries for ${process.platform}-${process.arch}; set DATABASE_URL to a server of yours`);
+    throw new Error(
+      `PostgreSQL has no binaries for ${process.platform}-${process.arch}; set DATABASE_URL to a server of yours`,
+    );
   }
 }
 
@@ -77,7 +79,8 @@ async function untilReady(url: string, gone: () => boolean, logFile: string): Pr
       return;
     } catch (error) {
       if (gone()) throw new Error(`PostgreSQL ended while starting:\n${tailOf(logFile)}`, { cause: error });
-      if (Date.now() > deadline) throw new Error(`PostgreSQL did not become ready:\n${tailOf(logFile)}`, { cause: error });
+      if (Date.now() > deadline)
+        throw new Error(`PostgreSQL did not become ready:\n${tailOf(logFile)}`, { cause: error });
       await delay(50);
     }
   }

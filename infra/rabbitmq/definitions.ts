@@ -27,7 +27,12 @@ export function vhostDefinitions(events: readonly EventDefinition[] = EVENTS) {
       internal: false,
       arguments: {},
     })),
-    queues: queues.map((queue) => ({ name: queue.name, durable: true, auto_delete: false, arguments: queue.arguments })),
+    queues: queues.map((queue) => ({
+      name: queue.name,
+      durable: true,
+      auto_delete: false,
+      arguments: queue.arguments,
+    })),
     bindings: bindings.map(({ exchange, queue, routingKey }) => ({
       source: exchange,
       destination: queue,
@@ -73,7 +78,13 @@ export function definitionsOf(accounts: Accounts, events: readonly EventDefiniti
         },
       ]
     : [];
-  const everything = administrators.map(({ name }) => ({ user: name, vhost, configure: '.*', write: '.*', read: '.*' }));
+  const everything = administrators.map(({ name }) => ({
+    user: name,
+    vhost,
+    configure: '.*',
+    write: '.*',
+    read: '.*',
+  }));
   const inVhost = <T extends object>(items: T[]) => items.map((item) => ({ ...item, vhost }));
   return {
     users: [...administrators, ...users],

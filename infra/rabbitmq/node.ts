@@ -23,7 +23,10 @@ export interface NodeOptions {
 }
 
 const onPath = (name: string) =>
-  (process.env.PATH ?? '').split(delimiter).map((folder) => join(folder, name)).find((file) => existsSync(file));
+  (process.env.PATH ?? '')
+    .split(delimiter)
+    .map((folder) => join(folder, name))
+    .find((file) => existsSync(file));
 
 /**
  * The installed `rabbitmq-server`, if there is one. Debian's command on the PATH changes to its own system user and
@@ -31,9 +34,12 @@ const onPath = (name: string) =>
  */
 export function findRabbitmqServer(): string | undefined {
   const debian = '/usr/lib/rabbitmq/bin/rabbitmq-server';
-  return existsSync(debian) ? debian : (onPath('rabbitmq-server') ?? ['/opt/homebrew/sbin', '/usr/local/sbin']
-    .map((folder) => join(folder, 'rabbitmq-server'))
-    .find((file) => existsSync(file)));
+  return existsSync(debian)
+    ? debian
+    : (onPath('rabbitmq-server') ??
+        ['/opt/homebrew/sbin', '/usr/local/sbin']
+          .map((folder) => join(folder, 'rabbitmq-server'))
+          .find((file) => existsSync(file)));
 }
 
 /** Everything listens on 127.0.0.1; limits suit a laptop, where half the disk may well be in use. */
@@ -66,7 +72,9 @@ function startEpmd(dir: string, port: number): ProcessRecord {
 }
 
 async function environment(options: NodeOptions, folder: string, epmdPort: number): Promise<NodeJS.ProcessEnv> {
-  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('RABBITMQ_') && !name.startsWith('ERL_'));
+  const inherited = Object.entries(process.env).filter(
+    ([name]) => !name.startsWith('RABBITMQ_') && !name.startsWith('ERL_'),
+  );
   return {
     ...Object.fromEntries(inherited),
     // Where Erlang looks for its cookie.

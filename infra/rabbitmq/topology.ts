@@ -26,9 +26,7 @@ export async function declareTopology(management: Management, accounts: Accounts
 /** An event that lost a consumer would otherwise go on filling a queue that has no handler for it. */
 export async function removeStaleBindings(management: Management, name: string): Promise<void> {
   const vhost = encodeURIComponent(name);
-  const wanted = new Set(
-    vhostDefinitions().bindings.map((b) => `${b.source} ${b.destination} ${b.routing_key}`),
-  );
+  const wanted = new Set(vhostDefinitions().bindings.map((b) => `${b.source} ${b.destination} ${b.routing_key}`));
   const ours = new Set(SERVICES.flatMap((service) => [`${service}.events`, `${service}.retry`]));
   for (const b of await management.get<BindingRow[]>(`/api/bindings/${vhost}`)) {
     if (!ours.has(b.source) || b.destination_type !== 'queue') continue;

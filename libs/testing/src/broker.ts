@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { brokerUrls, declareTopology, Management, removeTopology, type Accounts } from '@cabstand/infra';
+import { brokerUrls, declareTopology, Management, removeTopology, type Accounts } from '../../../infra/index.ts';
 import type { ServiceName } from '@cabstand/contracts';
 import { Link } from './link.ts';
 import { testRuntime } from './runtime.ts';

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { databaseUrl, ensureDatabase, withAdmin } from '@cabstand/infra';
+import { databaseUrl, ensureDatabase, withAdmin } from '../../../infra/index.ts';
 import { Link } from './link.ts';
 import { testRuntime } from './runtime.ts';
 

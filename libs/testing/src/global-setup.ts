@@ -1,4 +1,4 @@
-import { removeStaleTestRuntimes, startTestRuntime } from '@cabstand/infra';
+import { removeStaleTestRuntimes, startTestRuntime } from '../../../infra/index.ts';
 
 declare global {
   var cabstandStopTestRuntime: (() => Promise<void>) | undefined;

@@ -1,4 +1,4 @@
-import type { TestRuntime } from '@cabstand/infra';
+import type { TestRuntime } from '../../../infra/index.ts';
 
 /** The servers that the run's global set-up started, or that whoever started the run named. */
 export function testRuntime(): TestRuntime {
