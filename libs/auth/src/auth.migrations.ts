@@ -1,0 +1,51 @@
+import type { MigrationInterface, QueryRunner } from 'typeorm';
+
+class CreateIssuerKeysAndRevokedSessions1700000001000 implements MigrationInterface {
+  readonly name = 'CreateIssuerKeysAndRevokedSessions1700000001000';
+
+  async up(runner: QueryRunner): Promise<void> {
+    await runner.query(
+      `CREATE TABLE issuer_keys (issuer text PRIMARY KEY, jwks jsonb NOT NULL, fetched_at timestamptz NOT NULL)`,
+    );
+    await runner.query(
+      `CREATE TABLE revoked_sessions (issuer text, session_id text, expires_at timestamptz NOT NULL, PRIMARY KEY (issuer, session_id))`,
+    );
+    await runner.query(`CREATE INDEX revoked_sessions_expires_at ON revoked_sessions (expires_at)`);
+  }
+
+  async down(runner: QueryRunner): Promise<void> {
+    await runner.query(`DROP TABLE revoked_sessions, issuer_keys`);
+  }
+}
+
+/** For every service: it verifies tokens. */
+export const authMigrations = [CreateIssuerKeysAndRevokedSessions1700000001000];
+
+class CreateSessions1700000002000 implements MigrationInterface {
+  readonly name = 'CreateSessions1700000002000';
+
+  async up(runner: QueryRunner): Promise<void> {
+    await runner.query(
+      `CREATE TABLE signing_keys (kid text PRIMARY KEY, public_jwk jsonb NOT NULL, sealed_private_key bytea NOT NULL, created_at timestamptz NOT NULL)`,
+    );
+    await runner.query(`
+      CREATE TABLE sessions (
+        id uuid PRIMARY KEY, account_id uuid NOT NULL, sequence int NOT NULL DEFAULT 0,
+        created_at timestamptz NOT NULL, expires_at timestamptz NOT NULL, revoked_at timestamptz)`);
+    await runner.query(`CREATE INDEX sessions_account_id ON sessions (account_id)`);
+    await runner.query(`CREATE INDEX sessions_expires_at ON sessions (expires_at)`);
+    await runner.query(`
+      CREATE TABLE refresh_tokens (
+        token_hash bytea PRIMARY KEY, session_id uuid NOT NULL REFERENCES sessions ON DELETE CASCADE,
+        expires_at timestamptz NOT NULL, used_at timestamptz)`);
+    await runner.query(`CREATE INDEX refresh_tokens_session_id ON refresh_tokens (session_id)`);
+    await runner.query(`CREATE INDEX refresh_tokens_expires_at ON refresh_tokens (expires_at)`);
+  }
+
+  async down(runner: QueryRunner): Promise<void> {
+    await runner.query(`DROP TABLE refresh_tokens, sessions, signing_keys`);
+  }
+}
+
+/** For the services that have users of their own: they issue tokens. */
+export const sessionMigrations = [CreateSessions1700000002000];

@@ -1,0 +1,28 @@
+import { Global, Module, type DynamicModule } from '@nestjs/common';
+import { APP_GUARD } from '@nestjs/core';
+import { AccessGuard } from './access.guard.ts';
+import { AccessTokenStrategy } from './access-token.strategy.ts';
+import { IssuerKeySet, RevokedSession } from './auth.entities.ts';
+import { AUTH_OPTIONS, IssuerKeys, type AuthOptions } from './issuer-keys.ts';
+import { RevokedSessions } from './revoked-sessions.ts';
+
+export const authEntities = [IssuerKeySet, RevokedSession];
+
+/** Verifies access tokens and guards every route. Needs the global DataSource and the messaging module. */
+@Global()
+@Module({})
+export class AuthModule {
+  static forRoot(options: AuthOptions): DynamicModule {
+    return {
+      module: AuthModule,
+      providers: [
+        { provide: AUTH_OPTIONS, useValue: options },
+        IssuerKeys,
+        AccessTokenStrategy,
+        RevokedSessions,
+        { provide: APP_GUARD, useClass: AccessGuard },
+      ],
+      exports: [RevokedSessions, AUTH_OPTIONS],
+    };
+  }
+}

@@ -1,0 +1,15 @@
+export { Authorize, CurrentPrincipal, Public } from './access.decorators.ts';
+export type { Account, AccountDirectory } from './account-directory.ts';
+export { Email, firstName, Password, PasswordChange, PersonName, Phone } from './account.dto.ts';
+export { authEntities, AuthModule } from './auth.module.ts';
+export { authMigrations, sessionMigrations } from './auth.migrations.ts';
+export type { AuthOptions } from './issuer-keys.ts';
+export { Passwords } from './passwords.ts';
+export { definePolicy, type Conditions, type Policy, type PolicyRule } from './policy.ts';
+export type { Principal } from './principal.ts';
+export { RevokedSessions } from './revoked-sessions.ts';
+export { assertEveryRouteHasPolicy } from './route-check.ts';
+export { ownIssuer, type SessionOptions } from './session-options.ts';
+export { sessionEntities, SessionsModule } from './sessions.module.ts';
+export { Sessions, type RevocationReason } from './sessions.service.ts';
+export { secretKeyVariable, TrustedIssuer, trustedIssuersVariable } from './variables.ts';

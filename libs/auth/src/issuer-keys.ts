@@ -1,0 +1,167 @@
+import { KeyObject } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { DomainError } from '@cabstand/contracts';
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import {
+  createRemoteJWKSet,
+  customFetch,
+  errors,
+  jwksCache,
+  type CryptoKey,
+  type JSONWebKeySet,
+  type JWKSCacheInput,
+} from 'jose';
+import { DataSource } from 'typeorm';
+import { IssuerKeySet } from './auth.entities.ts';
+import { SigningKey } from './session.entities.ts';
+import type { TrustedIssuer } from './variables.ts';
+
+export const AUTH_OPTIONS = Symbol('cabstand:auth-options');
+
+export interface AuthOptions {
+  /** This service's name in `aud`. */
+  audience: string;
+  trustedIssuers: readonly TrustedIssuer[];
+  /** At most one fetch for unknown `kid`s in this time, whatever the flood. */
+  keyFetchCooldownMs?: number;
+  keyFetchTimeoutMs?: number;
+}
+
+/** Keys older than this are fetched again, in the background: they go on verifying meanwhile. */
+const REFRESH_AFTER_MS = 10 * 60_000;
+/** How soon an issuer that could not be reached is tried again when no key of it is known. */
+const RETRY_AFTER_MS = 1_000;
+
+type RemoteKeys = ReturnType<typeof createRemoteJWKSet>;
+interface IssuerState {
+  remote: RemoteKeys;
+  cache: { jwks?: JSONWebKeySet; uat?: number };
+  /** When the last attempt failed; undefined after one that didn't. */
+  failedAtMs?: number;
+}
+
+/**
+ * The public keys of the trusted issuers. `jose` fetches, holds and picks them; this class adds where they
+ * come from (`http(s):`, `file:`, or `own:` = this service's own signing keys), and keeps the last good set
+ * in the database.
+ */
+@Injectable()
+export class IssuerKeys {
+  readonly #states = new Map<string, Promise<IssuerState>>();
+  readonly #keyObjects = new WeakMap<CryptoKey, KeyObject>();
+  readonly #log = new Logger(IssuerKeys.name);
+  readonly #cooldownMs: number;
+  readonly #timeoutMs: number;
+
+  constructor(
+    private readonly dataSource: DataSource,
+    @Inject(AUTH_OPTIONS) options: AuthOptions,
+  ) {
+    this.#cooldownMs = options.keyFetchCooldownMs ?? 30_000;
+    this.#timeoutMs = options.keyFetchTimeoutMs ?? 3_000;
+  }
+
+  /**
+   * The issuer's key of that id.
+   * @throws DomainError TOKEN_INVALID when the issuer has no such key, ISSUER_UNAVAILABLE when it can't be asked
+   */
+  async find(issuer: TrustedIssuer, kid: string): Promise<KeyObject> {
+    const state = await this.#stateOf(issuer);
+    const ageMs = Date.now() - (state.cache.uat ?? 0);
+    if (
+      state.cache.jwks &&
+      ageMs > REFRESH_AFTER_MS &&
+      !state.remote.reloading &&
+      !this.#justFailed(state, this.#cooldownMs)
+    )
+      state.remote.reload().catch(() => undefined);
+    try {
+      const key = await state.remote({ alg: issuer.algorithm, kid });
+      let keyObject = this.#keyObjects.get(key);
+      if (!keyObject) this.#keyObjects.set(key, (keyObject = KeyObject.from(key)));
+      return keyObject;
+    } catch (error) {
+      // While the issuer can't be reached an unknown key may well be its new one.
+      const unreachable = state.failedAtMs !== undefined;
+      if (unreachable) throw new DomainError('ISSUER_UNAVAILABLE', undefined, { retryAfterS: 2, cause: error });
+      if (error instanceof errors.JOSEError) throw new DomainError('TOKEN_INVALID', undefined, { cause: error });
+      throw error;
+    }
+  }
+
+  #stateOf(issuer: TrustedIssuer): Promise<IssuerState> {
+    let state = this.#states.get(issuer.issuer);
+    if (!state) {
+      state = this.#open(issuer);
+      this.#states.set(issuer.issuer, state);
+      // A database that was away must not be remembered as the answer.
+      state.catch(() => this.#states.delete(issuer.issuer));
+    }
+    return state;
+  }
+
+  async #open(issuer: TrustedIssuer): Promise<IssuerState> {
+    const kept = await this.dataSource.getRepository(IssuerKeySet).findOneBy({ issuer: issuer.issuer });
+    const cache: IssuerState['cache'] = kept ? { jwks: kept.jwks, uat: kept.fetchedAt.getTime() } : {};
+    const state: IssuerState = {
+      cache,
+      remote: createRemoteJWKSet(new URL(issuer.jwksUri), {
+        // Never refused for age: see REFRESH_AFTER_MS.
+        cacheMaxAge: Infinity,
+        cooldownDuration: this.#cooldownMs,
+        timeoutDuration: this.#timeoutMs,
+        [jwksCache]: cache as JWKSCacheInput,
+        [customFetch]: (url, init) => this.#fetch(issuer, state, url, init),
+      }),
+    };
+    return state;
+  }
+
+  async #fetch(issuer: TrustedIssuer, state: IssuerState, url: string, init: RequestInit): Promise<Response> {
+    if (this.#justFailed(state, state.cache.jwks ? this.#cooldownMs : RETRY_AFTER_MS))
+      throw new Error(`the keys of ${issuer.issuer} could not be fetched a moment ago`);
+    try {
+      const jwks = await this.#read(url, init);
+      if (!url.startsWith('own:'))
+        await this.dataSource
+          .getRepository(IssuerKeySet)
+          .upsert({ issuer: issuer.issuer, jwks, fetchedAt: new Date() }, ['issuer']);
+      state.failedAtMs = undefined;
+      return Response.json(jwks);
+    } catch (error) {
+      state.failedAtMs = Date.now();
+      this.#log.warn(
+        `the keys of ${issuer.issuer} could not be fetched: ${error instanceof Error ? error.message : 'unknown'}`,
+      );
+      throw error;
+    }
+  }
+
+  async #read(url: string, init: RequestInit): Promise<JSONWebKeySet> {
+    const jwks: unknown = url.startsWith('own:')
+      ? { keys: (await this.dataSource.getRepository(SigningKey).find()).map(({ publicJwk }) => publicJwk) }
+      : url.startsWith('file:')
+        ? JSON.parse(await readFile(new URL(url), 'utf8'))
+        : await fetchJson(url, init);
+    if (!isKeySet(jwks)) throw new Error('that is not a JWKS');
+    return jwks;
+  }
+
+  #justFailed = (state: IssuerState, withinMs: number) =>
+    state.failedAtMs !== undefined && Date.now() - state.failedAtMs < withinMs;
+}
+
+async function fetchJson(url: string, init: RequestInit): Promise<unknown> {
+  const response = await fetch(url, init);
+  if (response.status !== 200) throw new Error(`answered ${response.status}`);
+  return response.json();
+}
+
+/** At least one key: an issuer that publishes none is broken, and would lock everybody out. */
+const isKeySet = (value: unknown): value is JSONWebKeySet =>
+  typeof value === 'object' &&
+  value !== null &&
+  'keys' in value &&
+  Array.isArray(value.keys) &&
+  value.keys.length > 0 &&
+  value.keys.every((key) => typeof key === 'object' && key !== null);

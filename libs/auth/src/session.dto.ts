@@ -1,0 +1,18 @@
+import { z } from 'zod';
+import { Email } from './account.dto.ts';
+
+/** Any password may be tried: the rules for new ones would only tell a guesser what not to try. */
+export const SignIn = z.strictObject({ email: Email, password: z.string().min(1).max(256) });
+export type SignIn = z.infer<typeof SignIn>;
+
+export const Refresh = z.strictObject({ refreshToken: z.string().min(1).max(256) });
+export type Refresh = z.infer<typeof Refresh>;
+
+export const Tokens = z.object({
+  accessToken: z.string(),
+  refreshToken: z.string(),
+  tokenType: z.literal('Bearer'),
+  /** Seconds until the access token ends. */
+  expiresIn: z.int(),
+});
+export type Tokens = z.infer<typeof Tokens>;

@@ -1,0 +1,51 @@
+import { Body, Controller, Delete, Get, Header, HttpCode, Post } from '@nestjs/common';
+import type { JSONWebKeySet } from 'jose';
+import { Authorize, CurrentPrincipal, Public } from './access.decorators.ts';
+import { definePolicy } from './policy.ts';
+import type { Principal } from './principal.ts';
+import { Refresh, SignIn, type Tokens } from './session.dto.ts';
+import { Sessions } from './sessions.service.ts';
+import { SigningKeys } from './signing-keys.ts';
+
+const sessionPolicy = definePolicy<{ id: string }>('Session', [
+  { role: 'passenger', can: ['end'] },
+  { role: 'driver', can: ['end'] },
+]);
+
+@Controller()
+export class SessionsController {
+  constructor(
+    private readonly sessions: Sessions,
+    private readonly keys: SigningKeys,
+  ) {}
+
+  @Public()
+  @Post('v1/sessions')
+  @Header('cache-control', 'no-store')
+  signIn(@Body({ schema: SignIn }) body: SignIn): Promise<Tokens> {
+    return this.sessions.signIn(body);
+  }
+
+  @Public()
+  @Post('v1/sessions/refresh')
+  @HttpCode(200)
+  @Header('cache-control', 'no-store')
+  refresh(@Body({ schema: Refresh }) body: Refresh): Promise<Tokens> {
+    return this.sessions.refresh(body.refreshToken);
+  }
+
+  @Authorize(sessionPolicy, 'end')
+  @Delete('v1/sessions/current')
+  @HttpCode(204)
+  end(@CurrentPrincipal() me: Principal): Promise<void> {
+    return this.sessions.end(me);
+  }
+
+  /** For verifiers, which look again after ten minutes or when they meet an unknown key. */
+  @Public()
+  @Get('.well-known/jwks.json')
+  @Header('cache-control', 'public, max-age=300')
+  jwks(): Promise<JSONWebKeySet> {
+    return this.keys.jwks();
+  }
+}

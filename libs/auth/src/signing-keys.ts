@@ -1,0 +1,70 @@
+import { createPrivateKey, generateKeyPair, type KeyObject } from 'node:crypto';
+import { promisify } from 'node:util';
+import { Inject, Injectable } from '@nestjs/common';
+import { calculateJwkThumbprint, exportJWK, type JSONWebKeySet } from 'jose';
+import { DataSource } from 'typeorm';
+import { seal, unseal } from './sealed-box.ts';
+import { SigningKey } from './session.entities.ts';
+import { SESSION_OPTIONS, type SessionOptions } from './session-options.ts';
+
+const generate = promisify(generateKeyPair);
+/** Any number that nothing else in the database locks by: "sign" in ASCII. */
+const GENERATION_LOCK = 0x7369676e;
+
+export interface SigningKeyPair {
+  kid: string;
+  privateKey: KeyObject;
+}
+
+/** The keys that this service signs with: made at first need, kept encrypted, the same on every replica. */
+@Injectable()
+export class SigningKeys {
+  #current?: Promise<SigningKeyPair>;
+
+  constructor(
+    private readonly dataSource: DataSource,
+    @Inject(SESSION_OPTIONS) private readonly options: SessionOptions,
+  ) {}
+
+  /** The key that signs now. */
+  current(): Promise<SigningKeyPair> {
+    this.#current ??= this.#loadOrCreate().catch((error: unknown) => {
+      this.#current = undefined;
+      throw error;
+    });
+    return this.#current;
+  }
+
+  /** What verifies the tokens that are out there: every key there is. */
+  async jwks(): Promise<JSONWebKeySet> {
+    await this.current();
+    const keys = await this.dataSource.getRepository(SigningKey).find({ order: { createdAt: 'DESC' } });
+    return { keys: keys.map(({ publicJwk }) => publicJwk) };
+  }
+
+  async #loadOrCreate(): Promise<SigningKeyPair> {
+    const newest = await this.dataSource.transaction(async (tx) => {
+      // Replicas that start together must not each make a key.
+      await tx.query('SELECT pg_advisory_xact_lock($1)', [GENERATION_LOCK]);
+      const [existing] = await tx.getRepository(SigningKey).find({ order: { createdAt: 'DESC' }, take: 1 });
+      if (existing) return existing;
+      const created = await this.#create();
+      await tx.getRepository(SigningKey).insert(created);
+      return created;
+    });
+    const pkcs8 = unseal(this.options.keyEncryptionKey, newest.sealedPrivateKey, newest.kid);
+    return { kid: newest.kid, privateKey: createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' }) };
+  }
+
+  async #create(): Promise<SigningKey> {
+    const { publicKey, privateKey } = await generate('ec', { namedCurve: 'P-256' });
+    const jwk = await exportJWK(publicKey);
+    const kid = await calculateJwkThumbprint(jwk);
+    return {
+      kid,
+      publicJwk: { ...jwk, kid, alg: 'ES256', use: 'sig' },
+      sealedPrivateKey: seal(this.options.keyEncryptionKey, privateKey.export({ format: 'der', type: 'pkcs8' }), kid),
+      createdAt: new Date(),
+    };
+  }
+}

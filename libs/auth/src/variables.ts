@@ -1,0 +1,40 @@
+import { Role } from '@cabstand/contracts';
+import { z } from 'zod';
+
+/** An issuer whose access tokens are believed, and how far. */
+export const TrustedIssuer = z.strictObject({
+  /** Compared with `iss` character by character. */
+  issuer: z.url(),
+  /** `http(s):` or `file:`. `own:` means the signing keys in this service's own database. */
+  jwksUri: z.url({ protocol: /^(https?|file|own)$/ }),
+  /** The only algorithm accepted from this issuer. */
+  algorithm: z.enum(['ES256', 'RS256']).default('ES256'),
+  /** The roles it may grant: the passenger service's key can't make anybody a driver. */
+  roles: z.array(Role).min(1),
+});
+export type TrustedIssuer = z.infer<typeof TrustedIssuer>;
+
+/** The environment variable TRUSTED_ISSUERS: a JSON array of trusted issuers. */
+export const trustedIssuersVariable = () =>
+  z
+    .string()
+    .transform((text, context): unknown => {
+      try {
+        return JSON.parse(text);
+      } catch {
+        context.addIssue({ code: 'custom', message: 'is not JSON' });
+        return z.NEVER;
+      }
+    })
+    .pipe(
+      z
+        .array(TrustedIssuer)
+        .refine((all) => new Set(all.map(({ issuer }) => issuer)).size === all.length, 'names an issuer twice'),
+    );
+
+/** An environment variable that holds a 256-bit key in base64. */
+export const secretKeyVariable = () =>
+  z
+    .string()
+    .transform((text) => Buffer.from(text, 'base64'))
+    .refine((key) => key.length === 32, 'must be 32 bytes in base64');
