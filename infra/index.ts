@@ -10,3 +10,6 @@ export * from './rabbitmq/node.ts';
 export * from './rabbitmq/topology.ts';
 export * from './secrets.ts';
 export * from './test-runtime.ts';
+export * from './rabbitmq/container.ts';
+export * from './rabbitmq/external.ts';
+export * from './rabbitmq/install.ts';

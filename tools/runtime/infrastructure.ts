@@ -1,0 +1,209 @@
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { SERVICES, type ServiceName } from '@cabstand/contracts';
+import {
+  assertPortsFree,
+  brokerUrls,
+  canInstallRabbitmq,
+  closeDefaultDatabases,
+  ensureServiceDatabases,
+  findRabbitmqServer,
+  forgetProcess,
+  guessManagementUrl,
+  installationAccounts,
+  installRabbitmq,
+  isDockerRunning,
+  isRunning,
+  LOCAL,
+  Management,
+  recordedProcesses,
+  removeStaleBindings,
+  secret,
+  startPostgres,
+  startRabbitmqContainer,
+  startRabbitmqNode,
+  startTimeOf,
+  stopProcess,
+  stopRabbitmqContainer,
+  useExternalBroker,
+  withAdmin,
+  type ProcessRecord,
+  type ServiceBroker,
+} from '../../infra/index.ts';
+import { withLock } from './lock.ts';
+import type { Settings } from './settings.ts';
+
+/** Where the databases and the broker of the local platform are. Holds passwords: kept in a file of mode 600. */
+export interface Infrastructure {
+  postgres: { how: string; databases: Record<ServiceName, string> };
+  broker: {
+    how: string;
+    vhost: string;
+    /** AMQP as administrator (or as whoever AMQP_URL names), to the platform's vhost. */
+    adminUrl: string;
+    managementUrl: string | null;
+    services: Record<ServiceName, ServiceBroker>;
+    container: string | null;
+  };
+}
+
+/** How the steps are told to whoever waits: a name, and work that answers what came of it. */
+export type Step = <T>(
+  name: string,
+  work: (say: (line: string) => void) => Promise<{ what: string; value: T }>,
+) => Promise<T>;
+
+const RUN = join(LOCAL, 'run');
+const STATE = join(RUN, 'infrastructure.state');
+const LEASES = join(RUN, 'leases');
+const LOCK = join(RUN, 'infrastructure.lock');
+
+/** The infrastructure that is running now. */
+export function runningInfrastructure(): Infrastructure | null {
+  let state: { infrastructure: Infrastructure; processes: ProcessRecord[] };
+  try {
+    state = JSON.parse(readFileSync(STATE, 'utf8')) as typeof state;
+  } catch {
+    return null;
+  }
+  return state.processes.every(isRunning) ? state.infrastructure : null;
+}
+
+/**
+ * Makes sure that PostgreSQL and RabbitMQ run, and keeps them for as long as this process holds on to them:
+ * whoever is last to call `release` stops them. Several processes may do this at once.
+ */
+export async function useInfrastructure(
+  settings: Settings,
+  step: Step,
+): Promise<{ infrastructure: Infrastructure; release(): Promise<void> }> {
+  const lease = join(LEASES, String(process.pid));
+  const infrastructure = await withLock(LOCK, async () => {
+    const running = runningInfrastructure();
+    const found = running ?? (await start(settings, step));
+    mkdirSync(LEASES, { recursive: true });
+    writeFileSync(lease, JSON.stringify({ name: 'lease', pid: process.pid, startedAt: startTimeOf(process.pid) }));
+    return found;
+  });
+  const release = () =>
+    withLock(LOCK, async () => {
+      rmSync(lease, { force: true });
+      if (liveLeases().length === 0) await stopInfrastructure();
+    });
+  return { infrastructure, release };
+}
+
+function liveLeases(): ProcessRecord[] {
+  try {
+    return readdirSync(LEASES)
+      .map((name) => JSON.parse(readFileSync(join(LEASES, name), 'utf8')) as ProcessRecord)
+      .filter(isRunning);
+  } catch {
+    return [];
+  }
+}
+
+/** Stops PostgreSQL, RabbitMQ and epmd of this repository, whoever started them. Their data stays. */
+export async function stopInfrastructure(): Promise<void> {
+  const records = recordedProcesses(LOCAL);
+  const stop = async (name: string, signal: NodeJS.Signals) => {
+    const record = records.find((candidate) => candidate.name === name);
+    if (record) await stopProcess(record, { signal, graceMs: 30_000 });
+    forgetProcess(LOCAL, name);
+  };
+  const container = runningInfrastructure()?.broker.container;
+  await Promise.all([
+    stop('postgres', 'SIGINT'),
+    stop('rabbitmq', 'SIGTERM').then(() => stop('epmd', 'SIGTERM')),
+    container ? stopRabbitmqContainer(container) : undefined,
+  ]);
+  rmSync(STATE, { force: true });
+}
+
+async function start(settings: Settings, step: Step): Promise<Infrastructure> {
+  // What an earlier run left that was ended by force would hold the ports and the data.
+  await stopInfrastructure();
+  const [postgres, broker] = await Promise.allSettled([
+    step('PostgreSQL', () => startDatabases(settings)),
+    step('RabbitMQ', (say) => startBroker(settings, say)),
+  ]);
+  if (postgres.status === 'rejected' || broker.status === 'rejected') {
+    await stopInfrastructure();
+    const failures = [postgres, broker].flatMap((s) => (s.status === 'rejected' ? [(s.reason as Error).message] : []));
+    throw new Error(failures.join('\n'));
+  }
+  const infrastructure = { postgres: postgres.value, broker: broker.value };
+  const processes = recordedProcesses(LOCAL).filter(({ name }) => ['postgres', 'rabbitmq', 'epmd'].includes(name));
+  mkdirSync(RUN, { recursive: true });
+  writeFileSync(STATE, JSON.stringify({ infrastructure, processes }), { mode: 0o600 });
+  return infrastructure;
+}
+
+async function startDatabases(settings: Settings): Promise<{ what: string; value: Infrastructure['postgres'] }> {
+  const given = settings.databaseUrls;
+  const missing = SERVICES.filter((service) => !given[service]);
+  const done = (how: string, databases: Partial<Record<ServiceName, string>>) => ({
+    what: how,
+    value: { how, databases: { ...databases, ...given } as Record<ServiceName, string> },
+  });
+  if (missing.length === 0) return done('as given by DATABASE_URL_<SERVICE>', {});
+
+  const passwordOf = (service: ServiceName) => secret(LOCAL, `postgres-${service}`);
+  if (settings.databaseUrl) {
+    const databases = await ensureServiceDatabases(settings.databaseUrl, passwordOf, 'cabstand_');
+    return done(`${new URL(settings.databaseUrl).host} (DATABASE_URL)`, databases);
+  }
+  const port = settings.ports.postgres;
+  await assertPortsFree([{ what: 'PostgreSQL', port, variable: 'POSTGRES_PORT' }]);
+  const server = await startPostgres({ dir: LOCAL, port, durable: true });
+  await withAdmin(server.url, closeDefaultDatabases);
+  return done(`embedded, 127.0.0.1:${port}`, await ensureServiceDatabases(server.url, passwordOf));
+}
+
+async function startBroker(
+  settings: Settings,
+  say: (line: string) => void,
+): Promise<{ what: string; value: Infrastructure['broker'] }> {
+  const accounts = installationAccounts(LOCAL);
+  if (settings.amqpUrl) {
+    const managementUrl = settings.amqpManagementUrl ?? guessManagementUrl(settings.amqpUrl);
+    const broker = await useExternalBroker(settings.amqpUrl, managementUrl, accounts);
+    return { what: broker.how, value: { ...broker, container: null } };
+  }
+  const { amqp: amqpPort, rabbitmqManagement: managementPort } = settings.ports;
+  await assertPortsFree([
+    { what: 'RabbitMQ', port: amqpPort, variable: 'RABBITMQ_PORT' },
+    { what: "RabbitMQ's management", port: managementPort, variable: 'RABBITMQ_MANAGEMENT_PORT' },
+  ]);
+  const options = { dir: LOCAL, amqpPort, managementPort, accounts };
+  const done = (how: string, base: { amqpUrl: string; managementUrl: string }, container: string | null) => {
+    const services = Object.fromEntries(SERVICES.map((service) => [service, brokerUrls(base, accounts, service)]));
+    return {
+      what: `${how}, 127.0.0.1:${amqpPort}`,
+      value: {
+        how,
+        vhost: accounts.vhost,
+        adminUrl: base.amqpUrl,
+        managementUrl: base.managementUrl,
+        services: services as Record<ServiceName, ServiceBroker>,
+        container,
+      },
+    };
+  };
+  if (!findRabbitmqServer()) {
+    if (isDockerRunning()) {
+      const broker = await startRabbitmqContainer(options);
+      return done(`container ${broker.container}`, broker, broker.container);
+    }
+    if (!canInstallRabbitmq()) {
+      throw new Error(
+        'RabbitMQ is missing: install rabbitmq-server (or start Docker, or set AMQP_URL), then run this again',
+      );
+    }
+    say('installing rabbitmq-server with apt-get, without starting a system-wide broker');
+    installRabbitmq(say);
+  }
+  const node = await startRabbitmqNode(options);
+  await removeStaleBindings(new Management(node.managementUrl), accounts.vhost);
+  return done('private node', node, null);
+}
