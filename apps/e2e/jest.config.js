@@ -1,3 +1,3 @@
 import { suites } from '../../jest.preset.js';
 
-export default suites(import.meta.dirname, 'e2e');
+export default suites(import.meta.dirname, 'e2e', 'platform');

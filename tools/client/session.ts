@@ -22,9 +22,9 @@ export class Session {
   #renewAtMs = 0;
   #renewing: Promise<string> | undefined;
 
-  constructor(baseUrl: string, credentials: Credentials, options: CallOptions = {}) {
+  constructor(baseUrl: string, { email, password }: Credentials, options: CallOptions = {}) {
     this.#baseUrl = baseUrl;
-    this.#credentials = credentials;
+    this.#credentials = { email, password };
     this.#options = options;
   }
 

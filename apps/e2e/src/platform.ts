@@ -1,0 +1,138 @@
+import { randomBytes } from 'node:crypto';
+import { SERVICES, type ServiceName } from '@cabstand/contracts';
+import {
+  createTestBroker,
+  createTestDatabase,
+  createTestIssuer,
+  type TestBroker,
+  type TestDatabase,
+  type TestIssuer,
+} from '@cabstand/testing';
+import { freePort } from '../../../infra/ports.ts';
+import type { ServiceUrls } from '../../../tools/client/api.ts';
+import { ServiceProcess, runToEnd } from './service-process.ts';
+
+export interface PlatformOptions {
+  /** How many processes of a service; one unless told. */
+  replicas?: Partial<Record<ServiceName, number>>;
+  /** Settings for every service, on top of what they need. */
+  env?: Record<string, string>;
+}
+
+type PerService<T> = Record<ServiceName, T>;
+
+/** The three built services on free ports, with databases and a broker's vhost that nobody else uses. */
+export class Platform {
+  readonly urls: ServiceUrls;
+  readonly services: PerService<[ServiceProcess, ...ServiceProcess[]]>;
+  /** `stop` and `start` cut and mend what the services use; tests look at the data by other ways. */
+  readonly databases: PerService<TestDatabase>;
+  readonly broker: TestBroker;
+  /** Issues operators' tokens, as an organisation's own OpenID provider would. */
+  readonly operators: TestIssuer;
+  readonly environments: PerService<Record<string, string>>;
+
+  private constructor(parts: Pick<Platform, 'services' | 'databases' | 'broker' | 'operators' | 'environments'>) {
+    this.services = parts.services;
+    this.databases = parts.databases;
+    this.broker = parts.broker;
+    this.operators = parts.operators;
+    this.environments = parts.environments;
+    const { passenger, driver, trip } = parts.services;
+    this.urls = { passenger: passenger[0].url, driver: driver[0].url, trip: trip[0].url };
+  }
+
+  static async start(options: PlatformOptions = {}): Promise<Platform> {
+    const [broker, operators, ports] = await Promise.all([
+      createTestBroker(),
+      createTestIssuer('https://operators.example'),
+      perService(() => freePort()),
+    ]);
+    const databases = await perService((service) => createTestDatabase(service));
+    const environments = await perService(async (service) =>
+      environmentOf(service, { broker, operators, ports, database: databases[service], extra: options.env ?? {} }),
+    );
+    await perService((service) => migrate(service, environments[service]));
+    const services = await perService(async (service) => {
+      const first = await ServiceProcess.prepare(service, environments[service], ports[service]);
+      const others = Array.from({ length: (options.replicas?.[service] ?? 1) - 1 }, () =>
+        ServiceProcess.prepare(service, environments[service]),
+      );
+      return [first, ...(await Promise.all(others))] as [ServiceProcess, ...ServiceProcess[]];
+    });
+    const platform = new Platform({ services, databases, broker, operators, environments });
+    try {
+      await Promise.all(platform.processes().map((process) => process.start()));
+    } catch (error) {
+      await platform.stop();
+      throw error;
+    }
+    return platform;
+  }
+
+  processes(): ServiceProcess[] {
+    return SERVICES.flatMap((service) => this.services[service]);
+  }
+
+  /** The same API, asked of another replica. */
+  urlsOfReplica(service: ServiceName, index: number): ServiceUrls {
+    return { ...this.urls, [service]: (this.services[service][index] ?? this.services[service][0]).url };
+  }
+
+  operatorToken(): Promise<string> {
+    return this.operators.token('operator', crypto.randomUUID());
+  }
+
+  /** Everything that any of the services has logged. */
+  log(): string[] {
+    return this.processes().flatMap((process) => process.log);
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.processes().map((process) => process.stop('SIGKILL')));
+    this.operators.drop();
+    await Promise.all([this.broker.drop(), ...SERVICES.map((service) => this.databases[service].drop())]);
+  }
+}
+
+interface Surroundings {
+  broker: TestBroker;
+  operators: TestIssuer;
+  ports: PerService<number>;
+  database: TestDatabase;
+  extra: Record<string, string>;
+}
+
+function environmentOf(service: ServiceName, around: Surroundings): Record<string, string> {
+  const { broker, operators, ports, database, extra } = around;
+  const issuerOf = (issuing: 'passenger' | 'driver') => {
+    const issuer = `http://127.0.0.1:${ports[issuing]}`;
+    // A service asks its own database for its own keys, whichever replica it is.
+    const jwksUri = issuing === service ? 'own:keys' : `${issuer}/.well-known/jwks.json`;
+    return { issuer, jwksUri, algorithm: 'ES256', roles: [issuing] };
+  };
+  const issuers = service === 'trip' ? [issuerOf('passenger'), issuerOf('driver')] : [issuerOf(service)];
+  const signing = {
+    PUBLIC_URL: `http://127.0.0.1:${ports[service]}`,
+    KEY_ENCRYPTION_KEY: randomBytes(32).toString('base64'),
+    REFRESH_TOKEN_KEY: randomBytes(32).toString('base64'),
+  };
+  return {
+    DATABASE_URL: database.url,
+    AMQP_URL: broker.urlFor(service),
+    AMQP_MANAGEMENT_URL: broker.managementUrlFor(service),
+    TRUSTED_ISSUERS: JSON.stringify([...issuers, operators.trustedIssuer('operator')]),
+    ...(service === 'trip' ? {} : signing),
+    ...extra,
+  };
+}
+
+async function migrate(service: ServiceName, env: Record<string, string>): Promise<void> {
+  const { code, output } = await runToEnd(service, ['migrate'], env);
+  if (code !== 0) throw new Error(`migrating ${service} ended with ${code}:\n${output}`);
+}
+
+async function perService<T>(make: (service: ServiceName) => Promise<T>): Promise<PerService<T>> {
+  const made = await Promise.all(SERVICES.map(async (service) => [service, await make(service)] as const));
+  return Object.fromEntries(made) as PerService<T>;
+}
