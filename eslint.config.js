@@ -16,6 +16,13 @@ const testingLibrary = {
   group: ['@cabstand/testing', '@cabstand/testing/*', '**/libs/testing/**'],
   message: 'Production code never imports the testing library.',
 };
+const applications = {
+  group: ['@cabstand/passenger', '@cabstand/driver', '@cabstand/trip', '@cabstand/e2e'].flatMap((app) => [
+    app,
+    `${app}/*`,
+  ]),
+  message: 'An application is not imported: it is told things by events.',
+};
 const frameworks = {
   group: [
     '@nestjs/*',
@@ -101,7 +108,7 @@ export default defineConfig(
       'no-warning-comments': ['error', { terms: ['todo', 'fixme', 'xxx'] }],
       'max-lines': ['error', { max: 300, skipBlankLines: true, skipComments: true }],
       'max-lines-per-function': ['error', { max: 70, skipBlankLines: true, skipComments: true }],
-      'no-restricted-imports': ['error', { patterns: [testingLibrary] }],
+      'no-restricted-imports': ['error', { patterns: [applications, testingLibrary] }],
       'no-restricted-properties': [
         'error',
         { object: 'process', property: 'env', message: 'Only config.ts reads the environment.' },
@@ -111,12 +118,12 @@ export default defineConfig(
   { files: ['**/config.ts'], rules: { 'no-restricted-properties': 'off' } },
   {
     files: PURE,
-    rules: { 'no-restricted-imports': ['error', { patterns: [testingLibrary, frameworks] }] },
+    rules: { 'no-restricted-imports': ['error', { patterns: [applications, testingLibrary, frameworks] }] },
   },
   {
     files: SCRIPTS,
     rules: {
-      '@nx/enforce-module-boundaries': boundaries(['../**/tools/**', '../**/infra/**']),
+      '@nx/enforce-module-boundaries': boundaries(['^(\\.\\./)+(tools|infra)/']),
       'no-console': 'off',
       'no-restricted-properties': 'off',
       'no-restricted-imports': 'off',

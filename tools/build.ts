@@ -8,7 +8,7 @@ import { rolldown, type InputOptions, type OutputOptions, type Plugin } from 'ro
 
 const root = join(import.meta.dirname, '..');
 
-/** Where the bundle of a service goes. */
+/** Where `nx build` puts a service. */
 export const bundleFolder = (app: string) => join(root, 'dist', 'apps', app);
 
 /**
@@ -43,9 +43,9 @@ export function inputOptions(app: string): InputOptions {
   };
 }
 
-export function outputOptions(app: string): OutputOptions {
+export function outputOptions(folder: string): OutputOptions {
   return {
-    file: join(bundleFolder(app), 'service.js'),
+    file: join(folder, 'service.js'),
     format: 'esm',
     codeSplitting: false,
     sourcemap: true,
@@ -64,8 +64,7 @@ await import('./service.js');
 const DOCS_PAGE = ['swagger-ui.css', 'swagger-ui-bundle.js', 'LICENSE'];
 
 /** Everything of the folder besides the bundle itself. */
-export async function writeSurroundings(app: string): Promise<void> {
-  const folder = bundleFolder(app);
+export async function writeSurroundings(folder: string): Promise<void> {
   await mkdir(join(folder, 'swagger-ui'), { recursive: true });
   await writeFile(join(folder, 'main.js'), STARTER);
   await writeFile(join(folder, 'package.json'), `{ "type": "module" }\n`);
@@ -75,10 +74,11 @@ export async function writeSurroundings(app: string): Promise<void> {
 }
 
 export async function build(app: string): Promise<void> {
-  await rm(bundleFolder(app), { recursive: true, force: true });
+  const folder = bundleFolder(app);
+  await rm(folder, { recursive: true, force: true });
   await using bundle = await rolldown(inputOptions(app));
-  await bundle.write(outputOptions(app));
-  await writeSurroundings(app);
+  await bundle.write(outputOptions(folder));
+  await writeSurroundings(folder);
 }
 
 if (import.meta.main) {
