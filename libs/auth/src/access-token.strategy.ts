@@ -35,7 +35,7 @@ const Claims = z.discriminatedUnion('role', [
  */
 @Injectable()
 export class AccessTokenStrategy extends PassportStrategy(Strategy) {
-  readonly #options: AuthOptions;
+  private readonly options: AuthOptions;
 
   constructor(keys: IssuerKeys, @Inject(AUTH_OPTIONS) options: AuthOptions) {
     super({
@@ -54,14 +54,14 @@ export class AccessTokenStrategy extends PassportStrategy(Strategy) {
           .catch(done);
       },
     });
-    this.#options = options;
+    this.options = options;
   }
 
   /** @throws DomainError TOKEN_INVALID */
   validate(payload: unknown): Principal {
     const { success, data: claims } = Claims.safeParse(payload);
     if (!success || claims.iat > Date.now() / 1000 + FUTURE_TOLERANCE_S) throw new DomainError('TOKEN_INVALID');
-    const issuer = this.#options.trustedIssuers.find((candidate) => candidate.issuer === claims.iss);
+    const issuer = this.options.trustedIssuers.find((candidate) => candidate.issuer === claims.iss);
     if (!issuer?.roles.includes(claims.role)) throw new DomainError('TOKEN_INVALID');
     return {
       issuer: claims.iss,

@@ -32,14 +32,14 @@ export class AccessGuard extends AuthGuard() {
     ]);
     if (access === 'public') return true;
     if (!access) throw new DomainError('ROLE_FORBIDDEN');
-    const principal = await this.#authenticate(context).catch((error: unknown) => {
+    const principal = await this.authenticate(context).catch((error: unknown) => {
       throw challenged(context, error);
     });
     if (!access.policy.grants(principal.role, access.action)) throw new DomainError('ROLE_FORBIDDEN');
     return true;
   }
 
-  async #authenticate(context: ExecutionContext): Promise<Principal> {
+  private async authenticate(context: ExecutionContext): Promise<Principal> {
     await super.canActivate(context);
     const { principal } = context.switchToHttp().getRequest<{ principal: Principal }>();
     await this.revoked.ready();

@@ -47,18 +47,18 @@ interface IssuerState {
  */
 @Injectable()
 export class IssuerKeys {
-  readonly #states = new Map<string, Promise<IssuerState>>();
-  readonly #keyObjects = new WeakMap<CryptoKey, KeyObject>();
-  readonly #log = new Logger(IssuerKeys.name);
-  readonly #cooldownMs: number;
-  readonly #timeoutMs: number;
+  private readonly states = new Map<string, Promise<IssuerState>>();
+  private readonly keyObjects = new WeakMap<CryptoKey, KeyObject>();
+  private readonly log = new Logger(IssuerKeys.name);
+  private readonly cooldownMs: number;
+  private readonly timeoutMs: number;
 
   constructor(
     private readonly dataSource: DataSource,
     @Inject(AUTH_OPTIONS) options: AuthOptions,
   ) {
-    this.#cooldownMs = options.keyFetchCooldownMs ?? 30_000;
-    this.#timeoutMs = options.keyFetchTimeoutMs ?? 3_000;
+    this.cooldownMs = options.keyFetchCooldownMs ?? 30_000;
+    this.timeoutMs = options.keyFetchTimeoutMs ?? 3_000;
   }
 
   /**
@@ -66,19 +66,19 @@ export class IssuerKeys {
    * @throws DomainError TOKEN_INVALID when the issuer has no such key, ISSUER_UNAVAILABLE when it can't be asked
    */
   async find(issuer: TrustedIssuer, kid: string): Promise<KeyObject> {
-    const state = await this.#stateOf(issuer);
+    const state = await this.stateOf(issuer);
     const ageMs = Date.now() - (state.cache.uat ?? 0);
     if (
       state.cache.jwks &&
       ageMs > REFRESH_AFTER_MS &&
       !state.remote.reloading &&
-      !this.#justFailed(state, this.#cooldownMs)
+      !this.justFailed(state, this.cooldownMs)
     )
       state.remote.reload().catch(() => undefined);
     try {
       const key = await state.remote({ alg: issuer.algorithm, kid });
-      let keyObject = this.#keyObjects.get(key);
-      if (!keyObject) this.#keyObjects.set(key, (keyObject = KeyObject.from(key)));
+      let keyObject = this.keyObjects.get(key);
+      if (!keyObject) this.keyObjects.set(key, (keyObject = KeyObject.from(key)));
       return keyObject;
     } catch (error) {
       // While the issuer can't be reached an unknown key may well be its new one.
@@ -89,18 +89,18 @@ export class IssuerKeys {
     }
   }
 
-  #stateOf(issuer: TrustedIssuer): Promise<IssuerState> {
-    let state = this.#states.get(issuer.issuer);
+  private stateOf(issuer: TrustedIssuer): Promise<IssuerState> {
+    let state = this.states.get(issuer.issuer);
     if (!state) {
-      state = this.#open(issuer);
-      this.#states.set(issuer.issuer, state);
+      state = this.open(issuer);
+      this.states.set(issuer.issuer, state);
       // A database that was away must not be remembered as the answer.
-      state.catch(() => this.#states.delete(issuer.issuer));
+      state.catch(() => this.states.delete(issuer.issuer));
     }
     return state;
   }
 
-  async #open(issuer: TrustedIssuer): Promise<IssuerState> {
+  private async open(issuer: TrustedIssuer): Promise<IssuerState> {
     const kept = await this.dataSource.getRepository(IssuerKeySet).findOneBy({ issuer: issuer.issuer });
     const cache: IssuerState['cache'] = kept ? { jwks: kept.jwks, uat: kept.fetchedAt.getTime() } : {};
     const state: IssuerState = {
@@ -108,20 +108,20 @@ export class IssuerKeys {
       remote: createRemoteJWKSet(new URL(issuer.jwksUri), {
         // Never refused for age: see REFRESH_AFTER_MS.
         cacheMaxAge: Infinity,
-        cooldownDuration: this.#cooldownMs,
-        timeoutDuration: this.#timeoutMs,
+        cooldownDuration: this.cooldownMs,
+        timeoutDuration: this.timeoutMs,
         [jwksCache]: cache as JWKSCacheInput,
-        [customFetch]: (url, init) => this.#fetch(issuer, state, url, init),
+        [customFetch]: (url, init) => this.fetch(issuer, state, url, init),
       }),
     };
     return state;
   }
 
-  async #fetch(issuer: TrustedIssuer, state: IssuerState, url: string, init: RequestInit): Promise<Response> {
-    if (this.#justFailed(state, state.cache.jwks ? this.#cooldownMs : RETRY_AFTER_MS))
+  private async fetch(issuer: TrustedIssuer, state: IssuerState, url: string, init: RequestInit): Promise<Response> {
+    if (this.justFailed(state, state.cache.jwks ? this.cooldownMs : RETRY_AFTER_MS))
       throw new Error(`the keys of ${issuer.issuer} could not be fetched a moment ago`);
     try {
-      const jwks = await this.#read(url, init);
+      const jwks = await this.read(url, init);
       if (!url.startsWith('own:'))
         await this.dataSource
           .getRepository(IssuerKeySet)
@@ -130,14 +130,14 @@ export class IssuerKeys {
       return Response.json(jwks);
     } catch (error) {
       state.failedAtMs = Date.now();
-      this.#log.warn(
+      this.log.warn(
         `the keys of ${issuer.issuer} could not be fetched: ${error instanceof Error ? error.message : 'unknown'}`,
       );
       throw error;
     }
   }
 
-  async #read(url: string, init: RequestInit): Promise<JSONWebKeySet> {
+  private async read(url: string, init: RequestInit): Promise<JSONWebKeySet> {
     const jwks: unknown = url.startsWith('own:')
       ? { keys: (await this.dataSource.getRepository(SigningKey).find()).map(({ publicJwk }) => publicJwk) }
       : url.startsWith('file:')
@@ -147,7 +147,7 @@ export class IssuerKeys {
     return jwks;
   }
 
-  #justFailed = (state: IssuerState, withinMs: number) =>
+  private justFailed = (state: IssuerState, withinMs: number) =>
     state.failedAtMs !== undefined && Date.now() - state.failedAtMs < withinMs;
 }
 

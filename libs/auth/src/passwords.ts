@@ -18,15 +18,15 @@ const unpadded = (bytes: Buffer) => bytes.toString('base64').replace(/=+$/, '');
 /** Argon2id hashes in PHC string format, off the event loop and a few at a time. */
 @Injectable()
 export class Passwords {
-  #running = 0;
-  readonly #waiting: (() => void)[] = [];
+  private running = 0;
+  private readonly waiting: (() => void)[] = [];
   /** What a sign-in for an unknown account is compared with, so that it takes as long as for a known one. */
-  readonly #nobodys = `$argon2id$v=19$m=${PARAMETERS.memory},t=${PARAMETERS.passes},p=${PARAMETERS.parallelism}$${unpadded(randomBytes(16))}$${unpadded(randomBytes(32))}`;
+  private readonly nobodys = `$argon2id$v=19$m=${PARAMETERS.memory},t=${PARAMETERS.passes},p=${PARAMETERS.parallelism}$${unpadded(randomBytes(16))}$${unpadded(randomBytes(32))}`;
 
   /** @throws DomainError OVERLOADED */
   async hash(password: string): Promise<string> {
     const salt = randomBytes(16);
-    const tag = await this.#derive(password, { ...PARAMETERS, nonce: salt });
+    const tag = await this.derive(password, { ...PARAMETERS, nonce: salt });
     return `$argon2id$v=19$m=${PARAMETERS.memory},t=${PARAMETERS.passes},p=${PARAMETERS.parallelism}$${unpadded(salt)}$${unpadded(tag)}`;
   }
 
@@ -35,11 +35,11 @@ export class Passwords {
    * @throws DomainError OVERLOADED
    */
   async verify(password: string, hash: string | null): Promise<boolean> {
-    const match = PHC.exec(hash ?? this.#nobodys);
+    const match = PHC.exec(hash ?? this.nobodys);
     if (!match) throw new Error('a stored password hash is not an argon2id PHC string');
     const [, memory, passes, parallelism, salt, tag] = match;
     const expected = Buffer.from(tag!, 'base64');
-    const actual = await this.#derive(password, {
+    const actual = await this.derive(password, {
       memory: Number(memory),
       passes: Number(passes),
       parallelism: Number(parallelism),
@@ -49,25 +49,25 @@ export class Passwords {
     return timingSafeEqual(actual, expected) && hash !== null;
   }
 
-  async #derive(password: string, parameters: typeof PARAMETERS & { nonce: Buffer }): Promise<Buffer> {
-    await this.#enter();
+  private async derive(password: string, parameters: typeof PARAMETERS & { nonce: Buffer }): Promise<Buffer> {
+    await this.enter();
     try {
       // The same passphrase typed on another keyboard may be other code points (RFC 8265 would say NFC; NIST allows NFKC).
       return await argon2Async('argon2id', { ...parameters, message: password.normalize('NFKC') });
     } finally {
-      const next = this.#waiting.shift();
+      const next = this.waiting.shift();
       if (next) next();
-      else this.#running--;
+      else this.running--;
     }
   }
 
-  async #enter(): Promise<void> {
-    if (this.#running < MAX_RUNNING) {
-      this.#running++;
+  private async enter(): Promise<void> {
+    if (this.running < MAX_RUNNING) {
+      this.running++;
       return;
     }
-    if (this.#waiting.length >= MAX_WAITING) throw new DomainError('OVERLOADED', undefined, { retryAfterS: 2 });
-    // Whoever leaves hands over its place, so `#running` stays as it is.
-    await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    if (this.waiting.length >= MAX_WAITING) throw new DomainError('OVERLOADED', undefined, { retryAfterS: 2 });
+    // Whoever leaves hands over its place, so `running` stays as it is.
+    await new Promise<void>((resolve) => this.waiting.push(resolve));
   }
 }

@@ -30,10 +30,11 @@ export interface Policy<Row, Action extends string = string> {
 }
 
 /**
- * Declares the policy of one kind of row, as data.
+ * Declares the policy of one kind of row, as data. State the constant's type: TypeScript wants it where
+ * `check` narrows, and infers the rest from it.
  *
  * ```ts
- * const tripPolicy = definePolicy<Trip>('Trip', [
+ * const tripPolicy: Policy<Trip, 'read' | 'cancel'> = definePolicy('Trip', [
  *   { role: 'passenger', can: ['read', 'cancel'], when: (me) => ({ passengerIssuer: me.issuer, passengerId: me.subject }) },
  *   { role: 'operator', can: ['read'] },
  * ]);

@@ -1,6 +1,6 @@
 import { Live, Transactions } from '@cabstand/messaging';
 import type { ServiceName } from '@cabstand/contracts';
-import { Inject, Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { DataSource, LessThan, MoreThan, type EntityManager } from 'typeorm';
 import { RevokedSession } from './auth.entities.ts';
 import { AUTH_OPTIONS, type AuthOptions } from './issuer-keys.ts';
@@ -17,12 +17,12 @@ const keyOf = (issuer: string, sessionId: string) => `${issuer} ${sessionId}`;
  * replica holds what of it still matters in memory, so that asking costs nothing.
  */
 @Injectable()
-export class RevokedSessions implements OnModuleInit, OnApplicationShutdown {
-  readonly #expiries = new Map<string, number>();
-  readonly #log = new Logger(RevokedSessions.name);
-  #loaded?: Promise<void>;
-  #poll?: NodeJS.Timeout;
-  #unsubscribe?: () => void;
+export class RevokedSessions implements OnModuleInit, OnModuleDestroy {
+  private readonly expiries = new Map<string, number>();
+  private readonly log = new Logger(RevokedSessions.name);
+  private loaded?: Promise<void>;
+  private poll?: NodeJS.Timeout;
+  private unsubscribe?: () => void;
 
   constructor(
     private readonly dataSource: DataSource,
@@ -34,56 +34,56 @@ export class RevokedSessions implements OnModuleInit, OnApplicationShutdown {
   onModuleInit(): void {
     // The audience of a service's tokens is its name.
     const service = this.options.audience as ServiceName;
-    this.#unsubscribe = this.live.subscribe(service, WAKE_UP, () => this.#reload());
-    this.#poll = setInterval(() => this.#prune().then(() => this.#reload()), POLL_EVERY_MS).unref();
+    this.unsubscribe = this.live.subscribe(service, WAKE_UP, () => void this.reload());
+    this.poll = setInterval(() => void this.prune().then(() => this.reload()), POLL_EVERY_MS).unref();
   }
 
-  onApplicationShutdown(): void {
-    clearInterval(this.#poll);
-    this.#unsubscribe?.();
+  onModuleDestroy(): void {
+    clearInterval(this.poll);
+    this.unsubscribe?.();
   }
 
   /** Ends the session's access tokens, here at once when the transaction commits and on every replica moments later. */
   async add(tx: EntityManager, entry: { issuer: string; sessionId: string; expiresAt: Date }): Promise<void> {
     await tx.getRepository(RevokedSession).upsert({ ...entry }, ['issuer', 'sessionId']);
     this.transactions.afterCommit(() => {
-      this.#expiries.set(keyOf(entry.issuer, entry.sessionId), entry.expiresAt.getTime());
+      this.expiries.set(keyOf(entry.issuer, entry.sessionId), entry.expiresAt.getTime());
       this.live.publish(WAKE_UP, {});
     });
   }
 
   /** Resolves once the list has been read for the first time. */
   async ready(): Promise<void> {
-    this.#loaded ??= this.#load();
+    this.loaded ??= this.load();
     try {
-      await this.#loaded;
+      await this.loaded;
     } catch (error) {
-      this.#loaded = undefined;
+      this.loaded = undefined;
       throw error;
     }
   }
 
   /** Whether the principal's session has ended. Cheap: streams ask before each event. */
   isRevoked({ issuer, sessionId }: Principal): boolean {
-    return sessionId !== null && this.#expiries.has(keyOf(issuer, sessionId));
+    return sessionId !== null && this.expiries.has(keyOf(issuer, sessionId));
   }
 
-  #reload(): Promise<void> {
+  private reload(): Promise<void> {
     // A database that is away is met again at the next poll; until then the list is the one that is known.
-    return this.#load().catch((error: Error) =>
-      this.#log.warn(`the revoked sessions could not be read: ${error.message}`),
+    return this.load().catch((error: Error) =>
+      this.log.warn(`the revoked sessions could not be read: ${error.message}`),
     );
   }
 
   /** Adds rather than replaces: a revocation of this very moment may not be in what the query saw. */
-  async #load(): Promise<void> {
+  private async load(): Promise<void> {
     const now = new Date();
     const rows = await this.dataSource.getRepository(RevokedSession).findBy({ expiresAt: MoreThan(now) });
-    for (const [key, expiresAtMs] of this.#expiries) if (expiresAtMs <= now.getTime()) this.#expiries.delete(key);
-    for (const row of rows) this.#expiries.set(keyOf(row.issuer, row.sessionId), row.expiresAt.getTime());
+    for (const [key, expiresAtMs] of this.expiries) if (expiresAtMs <= now.getTime()) this.expiries.delete(key);
+    for (const row of rows) this.expiries.set(keyOf(row.issuer, row.sessionId), row.expiresAt.getTime());
   }
 
-  async #prune(): Promise<void> {
+  private async prune(): Promise<void> {
     await this.dataSource
       .getRepository(RevokedSession)
       .delete({ expiresAt: LessThan(new Date()) })

@@ -1,24 +1,24 @@
-import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 
 const EVERY_MS = 60 * 60_000;
 
 /** Deletes what can't be used any more. Every replica may: deleting twice is deleting once. */
 @Injectable()
-export class SessionJanitor implements OnApplicationBootstrap, OnApplicationShutdown {
-  readonly #log = new Logger(SessionJanitor.name);
-  #timer?: NodeJS.Timeout;
+export class SessionJanitor implements OnApplicationBootstrap, OnModuleDestroy {
+  private readonly log = new Logger(SessionJanitor.name);
+  private timer?: NodeJS.Timeout;
 
   constructor(private readonly dataSource: DataSource) {}
 
   onApplicationBootstrap(): void {
-    this.#timer = setInterval(() => {
-      this.sweep().catch((error: Error) => this.#log.warn(`ended sessions could not be deleted: ${error.message}`));
+    this.timer = setInterval(() => {
+      this.sweep().catch((error: Error) => this.log.warn(`ended sessions could not be deleted: ${error.message}`));
     }, EVERY_MS).unref();
   }
 
-  onApplicationShutdown(): void {
-    clearInterval(this.#timer);
+  onModuleDestroy(): void {
+    clearInterval(this.timer);
   }
 
   /** A used token is kept until it would have ended, so that its reuse is noticed for as long. */

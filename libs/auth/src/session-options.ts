@@ -22,7 +22,10 @@ export interface SessionOptions {
   accounts: Type<AccountDirectory>;
 }
 
-/** A service trusts its own tokens without asking itself over HTTP for the keys. */
+/**
+ * A service trusts its own tokens without asking itself over HTTP for the keys. Put it first among the
+ * trusted issuers, so that it also wins where the environment names the same one.
+ */
 export const ownIssuer = (issuer: string, role: Exclude<Role, 'operator'>): TrustedIssuer => ({
   issuer,
   jwksUri: 'own:signing-keys',

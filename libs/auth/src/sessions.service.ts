@@ -3,7 +3,7 @@ import { DomainError, SecurityRefreshReused, SessionRevoked } from '@cabstand/co
 import { Outbox, Transactions } from '@cabstand/messaging';
 import { Inject, Injectable } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
-import type { EntityManager } from 'typeorm';
+import { DataSource, type EntityManager } from 'typeorm';
 import type { AccountDirectory } from './account-directory.ts';
 import type { PasswordChange } from './account.dto.ts';
 import { AccessTokens } from './access-tokens.ts';
@@ -27,6 +27,7 @@ type Rotation = { accountId: string; sessionId: string; refreshToken: string } |
 @Injectable()
 export class Sessions {
   constructor(
+    private readonly dataSource: DataSource,
     private readonly transactions: Transactions,
     private readonly outbox: Outbox,
     private readonly revoked: RevokedSessions,
@@ -36,40 +37,45 @@ export class Sessions {
     @Inject(SESSION_OPTIONS) private readonly options: SessionOptions,
   ) {}
 
+  /** `iss` of this service's tokens: an account's other half of ownership. */
+  get issuer(): string {
+    return this.options.issuer;
+  }
+
   /** @throws DomainError CREDENTIALS_INVALID, ACCOUNT_SUSPENDED, OVERLOADED */
   async signIn({ email, password }: SignIn): Promise<Tokens> {
-    const found = await this.#accounts.findByEmail(email);
+    const found = await this.accounts.findByEmail(email);
     const isRight = await this.passwords.verify(password, found?.passwordHash ?? null);
     if (!found || !isRight) throw new DomainError('CREDENTIALS_INVALID');
     const sessionId = randomUUIDv7();
     const refreshToken = firstRefreshToken();
     await this.transactions.run(async (tx) => {
-      const account = await this.#accounts.lock(tx, found.id);
+      const account = await this.accounts.lock(tx, found.id);
       // Checking takes a while: a password changed meanwhile has ended every session, and so must this one.
       if (account?.passwordHash !== found.passwordHash) throw new DomainError('CREDENTIALS_INVALID');
       if (account.suspended) throw new DomainError('ACCOUNT_SUSPENDED');
       const createdAt = new Date();
-      const expiresAt = this.#refreshTokenExpiry();
+      const expiresAt = this.refreshTokenExpiry();
       await tx
         .getRepository(Session)
         .insert({ id: sessionId, accountId: account.id, sequence: 0, createdAt, expiresAt, revokedAt: null });
-      await this.#insertToken(tx, sessionId, refreshToken, expiresAt);
+      await this.insertToken(tx, sessionId, refreshToken, expiresAt);
     });
-    return this.#tokens(found.id, sessionId, refreshToken);
+    return this.tokens(found.id, sessionId, refreshToken);
   }
 
   /** @throws DomainError REFRESH_TOKEN_INVALID, ACCOUNT_SUSPENDED */
   async refresh(presented: string): Promise<Tokens> {
-    const rotation = await this.transactions.run((tx) => this.#rotate(tx, presented));
+    const rotation = await this.transactions.run((tx) => this.rotate(tx, presented));
     if (rotation === 'refused') throw new DomainError('REFRESH_TOKEN_INVALID');
     if (rotation === 'suspended') throw new DomainError('ACCOUNT_SUSPENDED');
-    return this.#tokens(rotation.accountId, rotation.sessionId, rotation.refreshToken);
+    return this.tokens(rotation.accountId, rotation.sessionId, rotation.refreshToken);
   }
 
   /** Ends the session that the principal's token belongs to. */
   async end(me: Principal): Promise<void> {
     await this.transactions.run((tx) =>
-      this.#revoke(tx, 'account_id = $1 AND id = $2', [this.accountIdOf(me), me.sessionId], 'logout'),
+      this.revoke(tx, 'account_id = $1 AND id = $2', [this.accountIdOf(me), me.sessionId], 'logout'),
     );
   }
 
@@ -80,7 +86,7 @@ export class Sessions {
     reason: RevocationReason,
     spare: string | null = null,
   ): Promise<void> {
-    await this.#revoke(tx, 'account_id = $1 AND id IS DISTINCT FROM $2', [accountId, spare], reason);
+    await this.revoke(tx, 'account_id = $1 AND id IS DISTINCT FROM $2', [accountId, spare], reason);
   }
 
   /**
@@ -89,17 +95,29 @@ export class Sessions {
    */
   async changePassword(me: Principal, { currentPassword, newPassword }: PasswordChange): Promise<void> {
     const id = this.accountIdOf(me);
-    const before = await this.transactions.run((tx) => this.#accounts.findById(tx, id));
+    const before = await this.transactions.run((tx) => this.accounts.findById(tx, id));
     if (!before || !(await this.passwords.verify(currentPassword, before.passwordHash)))
       throw new DomainError('CREDENTIALS_INVALID', 'The current password is wrong');
     const passwordHash = await this.passwords.hash(newPassword);
     await this.transactions.run(async (tx) => {
-      const account = await this.#accounts.lock(tx, id);
+      const account = await this.accounts.lock(tx, id);
       if (account?.passwordHash !== before.passwordHash)
         throw new DomainError('CREDENTIALS_INVALID', 'The current password is wrong');
-      await this.#accounts.setPasswordHash(tx, id, passwordHash);
+      await this.accounts.setPasswordHash(tx, id, passwordHash);
       await this.revokeAll(tx, id, 'password-changed', me.sessionId);
     });
+  }
+
+  /** The account's sessions, for its owner to see. */
+  async historyOf(accountId: string): Promise<{ id: string; createdAt: string; endedAt: string | null }[]> {
+    const sessions = await this.dataSource
+      .getRepository(Session)
+      .find({ where: { accountId }, order: { createdAt: 'ASC' } });
+    return sessions.map(({ id, createdAt, revokedAt }) => ({
+      id,
+      createdAt: createdAt.toISOString(),
+      endedAt: revokedAt?.toISOString() ?? null,
+    }));
   }
 
   /**
@@ -112,11 +130,11 @@ export class Sessions {
   }
 
   /** Looked up when needed: the application's own modules inject Sessions, so neither can come first. */
-  get #accounts(): AccountDirectory {
+  private get accounts(): AccountDirectory {
     return this.moduleRef.get(this.options.accounts, { strict: false });
   }
 
-  async #rotate(tx: EntityManager, presented: string): Promise<Rotation> {
+  private async rotate(tx: EntityManager, presented: string): Promise<Rotation> {
     const tokenHash = hashOf(presented);
     // The session's lock puts everything that happens to one family in order.
     const [session] = await tx.query<{ id: string; accountId: string; revoked: boolean }[]>(
@@ -126,26 +144,26 @@ export class Sessions {
     );
     if (!session || session.revoked) return 'refused';
     const successor = successorOf(presented, this.options.refreshTokenKey);
-    const state = await this.#stateOf(tx, tokenHash, hashOf(successor));
+    const state = await this.stateOf(tx, tokenHash, hashOf(successor));
     if (!state || state.expired) return 'refused';
-    const account = await this.#accounts.findById(tx, session.accountId);
+    const account = await this.accounts.findById(tx, session.accountId);
     if (!account) return 'refused';
     if (account.suspended) return 'suspended';
     if (state.used && !state.retriable) {
-      await this.#revokeFamily(tx, session.id, session.accountId);
+      await this.revokeFamily(tx, session.id, session.accountId);
       return 'refused';
     }
     if (!state.used) {
-      const expiresAt = this.#refreshTokenExpiry();
+      const expiresAt = this.refreshTokenExpiry();
       await tx.query('UPDATE refresh_tokens SET used_at = clock_timestamp() WHERE token_hash = $1', [tokenHash]);
-      await this.#insertToken(tx, session.id, successor, expiresAt);
+      await this.insertToken(tx, session.id, successor, expiresAt);
       await tx.getRepository(Session).update(session.id, { expiresAt });
     }
     return { accountId: account.id, sessionId: session.id, refreshToken: successor };
   }
 
   /** Read after the lock was had: the statement that waits for it sees the token as it was before. */
-  async #stateOf(tx: EntityManager, tokenHash: Buffer, successorHash: Buffer) {
+  private async stateOf(tx: EntityManager, tokenHash: Buffer, successorHash: Buffer) {
     const [state] = await tx.query<{ expired: boolean; used: boolean; retriable: boolean }[]>(
       `SELECT t.expires_at <= now() AS expired, t.used_at IS NOT NULL AS used,
               t.used_at > now() - make_interval(secs => $3)
@@ -156,8 +174,8 @@ export class Sessions {
     return state;
   }
 
-  async #revokeFamily(tx: EntityManager, sessionId: string, accountId: string): Promise<void> {
-    await this.#revoke(tx, 'id = $1', [sessionId], 'refresh-reused');
+  private async revokeFamily(tx: EntityManager, sessionId: string, accountId: string): Promise<void> {
+    await this.revoke(tx, 'id = $1', [sessionId], 'refresh-reused');
     const [[session]] = await tx.query<[{ sequence: number }[]]>(
       'UPDATE sessions SET sequence = sequence + 1 WHERE id = $1 RETURNING sequence',
       [sessionId],
@@ -166,7 +184,12 @@ export class Sessions {
     await this.outbox.add(tx, SecurityRefreshReused, { sessionId, issuer, accountId }, session!.sequence);
   }
 
-  async #revoke(tx: EntityManager, which: string, parameters: unknown[], reason: RevocationReason): Promise<void> {
+  private async revoke(
+    tx: EntityManager,
+    which: string,
+    parameters: unknown[],
+    reason: RevocationReason,
+  ): Promise<void> {
     const [ended] = await tx.query<[{ id: string; accountId: string; sequence: number }[]]>(
       `UPDATE sessions SET revoked_at = now(), sequence = sequence + 1
         WHERE revoked_at IS NULL AND ${which} RETURNING id, account_id AS "accountId", sequence`,
@@ -185,15 +208,15 @@ export class Sessions {
     }
   }
 
-  async #insertToken(tx: EntityManager, sessionId: string, token: string, expiresAt: Date): Promise<void> {
+  private async insertToken(tx: EntityManager, sessionId: string, token: string, expiresAt: Date): Promise<void> {
     await tx.getRepository(RefreshToken).insert({ tokenHash: hashOf(token), sessionId, expiresAt, usedAt: null });
   }
 
-  async #tokens(accountId: string, sessionId: string, refreshToken: string): Promise<Tokens> {
+  private async tokens(accountId: string, sessionId: string, refreshToken: string): Promise<Tokens> {
     const accessToken = await this.accessTokens.sign(accountId, sessionId);
     const expiresIn = Math.floor(this.options.accessTokenTtlMs / 1000);
     return { accessToken, refreshToken, tokenType: 'Bearer', expiresIn };
   }
 
-  #refreshTokenExpiry = () => new Date(Date.now() + this.options.refreshTokenTtlMs);
+  private refreshTokenExpiry = () => new Date(Date.now() + this.options.refreshTokenTtlMs);
 }

@@ -19,7 +19,7 @@ export interface SigningKeyPair {
 /** The keys that this service signs with: made at first need, kept encrypted, the same on every replica. */
 @Injectable()
 export class SigningKeys {
-  #current?: Promise<SigningKeyPair>;
+  private loading?: Promise<SigningKeyPair>;
 
   constructor(
     private readonly dataSource: DataSource,
@@ -28,11 +28,11 @@ export class SigningKeys {
 
   /** The key that signs now. */
   current(): Promise<SigningKeyPair> {
-    this.#current ??= this.#loadOrCreate().catch((error: unknown) => {
-      this.#current = undefined;
+    this.loading ??= this.loadOrCreate().catch((error: unknown) => {
+      this.loading = undefined;
       throw error;
     });
-    return this.#current;
+    return this.loading;
   }
 
   /** What verifies the tokens that are out there: every key there is. */
@@ -42,13 +42,13 @@ export class SigningKeys {
     return { keys: keys.map(({ publicJwk }) => publicJwk) };
   }
 
-  async #loadOrCreate(): Promise<SigningKeyPair> {
+  private async loadOrCreate(): Promise<SigningKeyPair> {
     const newest = await this.dataSource.transaction(async (tx) => {
       // Replicas that start together must not each make a key.
       await tx.query('SELECT pg_advisory_xact_lock($1)', [GENERATION_LOCK]);
       const [existing] = await tx.getRepository(SigningKey).find({ order: { createdAt: 'DESC' }, take: 1 });
       if (existing) return existing;
-      const created = await this.#create();
+      const created = await this.create();
       await tx.getRepository(SigningKey).insert(created);
       return created;
     });
@@ -56,7 +56,7 @@ export class SigningKeys {
     return { kid: newest.kid, privateKey: createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' }) };
   }
 
-  async #create(): Promise<SigningKey> {
+  private async create(): Promise<SigningKey> {
     const { publicKey, privateKey } = await generate('ec', { namedCurve: 'P-256' });
     const jwk = await exportJWK(publicKey);
     const kid = await calculateJwkThumbprint(jwk);
