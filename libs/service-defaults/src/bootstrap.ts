@@ -1,34 +1,161 @@
+import { assertEveryRouteHasPolicy } from '@cabstand/auth';
 import type { ServiceName } from '@cabstand/contracts';
-import type { DynamicModule, Type } from '@nestjs/common';
+import { connectMessaging, MessagingStatus } from '@cabstand/messaging';
+import { Logger, type DynamicModule, type Type } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyInstance } from 'fastify';
 import type { BaseConfig } from './config.ts';
+import { databaseOf } from './database.ts';
+import { DefaultsModule } from './defaults.module.ts';
+import { serveDocs } from './docs-page.ts';
+import { EventStreams, type StreamSettings } from './event-stream.ts';
+import { createHttpAdapter } from './http-server.ts';
+import { createLogger, NestLogger } from './logger.ts';
+import { startManagement, urlOf, type Health } from './management.ts';
+import { openApiDocument } from './openapi.ts';
+import { RequestTrace } from './request-trace.ts';
+import { startTelemetry, type Telemetry } from './telemetry.ts';
 
 export interface ServiceOptions {
   service: ServiceName;
   /** Title and description of the OpenAPI document. */
   title: string;
   description?: string;
+  streams?: Partial<StreamSettings>;
 }
 
 export interface RunningService {
   app: NestFastifyApplication;
-  /** Base URL of the HTTP API and of the management port, with the ports that they really have. */
+  /** Base URLs of the HTTP API and of the management port, with the ports that they really have. */
   url: string;
   managementUrl: string;
-  /** Graceful: finishes what is under way, then closes everything. */
+  /** Graceful: finishes what is under way, then closes everything. May be called again. */
   stop(): Promise<void>;
 }
 
 export type AppModule<Config> = Type | ((config: Config) => DynamicModule);
 
-/** Starts a service and resolves when it serves. For tests; a process of its own uses `bootstrap`. */
+/** In-flight requests that take longer than this are cut off, so that the rest of the shutdown has its time. */
+const HTTP_DRAIN_MS = 6_000;
+/** P8: a service is gone within 10 s. */
+const STOP_LIMIT_MS = 9_500;
+
+/**
+ * Starts a service and resolves when it serves; while its database isn't there, it waits, alive but not ready.
+ * For tests; a process of its own uses `bootstrap`.
+ */
 export async function startService<Config extends BaseConfig>(
   module: AppModule<Config>,
   config: Config,
   options: ServiceOptions,
 ): Promise<RunningService> {
-  return Promise.reject(new Error(`not built yet ${String(module)} ${config.PORT} ${options.service}`));
+  return new Service(module, config, options).start();
 }
+
+export class Service<Config extends BaseConfig> {
+  private readonly health: Health;
+  private readonly logger;
+  private readonly root: Type | DynamicModule;
+  private readonly closers: (() => Promise<unknown>)[] = [];
+  private stopping: Promise<void> | undefined;
+  private telemetry: Telemetry | undefined;
+
+  constructor(
+    module: AppModule<Config>,
+    private readonly config: Config,
+    private readonly options: ServiceOptions,
+  ) {
+    this.logger = createLogger(options.service, config);
+    Logger.overrideLogger(new NestLogger(this.logger));
+    this.root = isModuleClass(module) ? module : module(config);
+    this.health = { draining: false, serving: false, database: databaseOf(this.root) };
+  }
+
+  async migrate(): Promise<void> {
+    const applied = (await this.health.database?.migrate()) ?? [];
+    this.logger.info({ event: 'database.migrated', applied });
+  }
+
+  async start(): Promise<RunningService> {
+    const { config, health, options } = this;
+    this.telemetry = startTelemetry(options.service, config);
+    const management = await startManagement(health, this.telemetry, config.HOST, config.MANAGEMENT_PORT);
+    const managementUrl = urlOf(management, config.HOST);
+    this.closers.push(async () => {
+      management.closeAllConnections();
+      await new Promise((resolve) => management.close(resolve));
+    });
+    this.closers.push(async () => health.database?.close());
+    this.logger.info({ event: 'service.starting', managementUrl });
+
+    const requests = new RequestTrace(this.logger);
+    const adapter = createHttpAdapter(health, requests);
+    const app = await NestFactory.create<NestFastifyApplication>(
+      DefaultsModule.around(this.root, requests, options.streams),
+      adapter,
+      {
+        bodyParser: false,
+        abortOnError: false,
+        logger: new NestLogger(this.logger),
+      },
+    );
+    this.closers.push(() => app.close());
+    assertEveryRouteHasPolicy(app);
+    serveDocs(adapter.getInstance<FastifyInstance>(), options.title, () => openApiDocument(app, options));
+    health.messaging = app.get(MessagingStatus);
+    connectMessaging(app);
+    await app.listen(config.PORT, config.HOST);
+    this.closers.push(() => drainHttp(app));
+    this.closers.push(async () => app.get(EventStreams).drain());
+    await app.startAllMicroservices();
+    health.serving = true;
+    const url = urlOf(app.getHttpServer(), config.HOST);
+    this.logger.info({ event: 'service.started', url, managementUrl });
+    return { app, url, managementUrl, stop: () => this.stop() };
+  }
+
+  /** Unready at once; then streams, requests, messages, the database and the management port end, in this order. */
+  stop(): Promise<void> {
+    this.health.draining = true;
+    this.stopping ??= this.close();
+    return this.stopping;
+  }
+
+  /** Exits with 0 when all is closed, or with 1 when that takes longer than any supervisor would wait. */
+  async stopAndExit(): Promise<void> {
+    setTimeout(() => this.die('service.stop-timed-out'), STOP_LIMIT_MS).unref();
+    await this.stop();
+    await this.telemetry?.shutdown();
+    process.exit(0);
+  }
+
+  /** For what cannot go on. While the service stops, failing to start is no failure. */
+  die(event: string, error?: unknown): void {
+    if (event === 'service.start-failed' && this.stopping) return;
+    this.logger.fatal({ event, err: error });
+    process.exit(1);
+  }
+
+  private async close(): Promise<void> {
+    this.logger.info({ event: 'service.stopping' });
+    for (const close of this.closers.toReversed()) {
+      // One that fails must not keep the others open.
+      await close().catch((error: unknown) => this.logger.error({ event: 'service.stop-failed', err: error }));
+    }
+    this.logger.info({ event: 'service.stopped' });
+  }
+}
+
+/** Stops accepting, and resolves when every request under way has been answered. */
+async function drainHttp(app: NestFastifyApplication): Promise<void> {
+  const server = app.getHttpServer();
+  const cutOff = setTimeout(() => server.closeAllConnections(), HTTP_DRAIN_MS);
+  await app.getHttpAdapter().getInstance().close();
+  clearTimeout(cutOff);
+}
+
+const isModuleClass = (module: object): module is Type => /^class\b/.test(Function.prototype.toString.call(module));
 
 /** The whole of a service's `main.ts`. With the argument `migrate`, applies the migrations and exits instead. */
 export async function bootstrap<Config extends BaseConfig>(
@@ -36,5 +163,13 @@ export async function bootstrap<Config extends BaseConfig>(
   config: Config,
   options: ServiceOptions,
 ): Promise<void> {
-  await startService(module, config, options);
+  const service = new Service(module, config, options);
+  process.on('uncaughtException', (error) => service.die('process.uncaught-exception', error));
+  if (process.argv[2] === 'migrate') {
+    await service.migrate().catch((error: unknown) => service.die('database.migration-failed', error));
+    process.exit(0);
+  }
+  // npm and terminals may deliver a signal more than once: whatever comes after the first changes nothing.
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void service.stopAndExit());
+  await service.start().catch((error: unknown) => service.die('service.start-failed', error));
 }

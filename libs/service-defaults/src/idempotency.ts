@@ -1,10 +1,135 @@
-import { SetMetadata, type Type } from '@nestjs/common';
-import type { EntitySchema, MigrationInterface, QueryRunner } from 'typeorm';
+import type { Principal } from '@cabstand/auth';
+import { DomainError } from '@cabstand/contracts';
+import { Transactions } from '@cabstand/messaging';
+import {
+  Injectable,
+  SetMetadata,
+  type CallHandler,
+  type ExecutionContext,
+  type NestInterceptor,
+  type OnApplicationBootstrap,
+  type Type,
+} from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { createHash } from 'node:crypto';
+import { from, lastValueFrom, type Observable } from 'rxjs';
+import { DataSource, type EntityManager, type EntitySchema, type MigrationInterface, type QueryRunner } from 'typeorm';
+import { Jobs } from './jobs.ts';
+import { requestHash } from './json-body.ts';
+import { RequestInvalid } from './problem.ts';
 
 const IDEMPOTENT = 'cabstand:idempotent';
+/** How long the first answer is given again. */
+const KEEP = '24 hours';
+const PRUNE_EVERY_MS = 10 * 60_000;
+const PRUNE_BATCH = 1_000;
 
-/** Marks a POST as repeatable with an `Idempotency-Key` header. */
+/**
+ * Marks a POST as repeatable with an `Idempotency-Key` header: the handler runs in one transaction with the record
+ * of its answer, so there is an effect if and only if there is an answer to give again.
+ */
 export const Idempotent = () => SetMetadata(IDEMPOTENT, true);
+
+interface FirstAnswer {
+  requestHash: Buffer;
+  status: number;
+  body: unknown;
+}
+
+/** Refusals are not kept: what was refused had no effect, and may be allowed the next time. */
+@Injectable()
+export class IdempotencyInterceptor implements NestInterceptor, OnApplicationBootstrap {
+  constructor(
+    private readonly reflector: Reflector,
+    private readonly transactions: Transactions,
+    private readonly dataSource: DataSource,
+    private readonly jobs: Jobs,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.jobs.every(PRUNE_EVERY_MS, 'idempotency-keys.prune', (stopping) => this.prune(stopping));
+  }
+
+  intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    if (!this.reflector.get<boolean>(IDEMPOTENT, context.getHandler())) return next.handle();
+    const http = context.switchToHttp();
+    const request = http.getRequest<FastifyRequest & { principal?: Principal }>();
+    const key = request.headers['idempotency-key'];
+    if (key === undefined) return next.handle();
+    if (typeof key !== 'string' || !/^[\x21-\x7e]{1,255}$/.test(key)) {
+      throw new RequestInvalid([{ path: 'Idempotency-Key', message: 'must be 1 to 255 printable ASCII characters' }]);
+    }
+    return from(this.once(scopeOf(request), key, request, http.getResponse<FastifyReply>(), next));
+  }
+
+  private once(
+    scope: string,
+    key: string,
+    request: FastifyRequest,
+    reply: FastifyReply,
+    next: CallHandler,
+  ): Promise<unknown> {
+    const hash = requestHash(request);
+    return this.transactions.run(async (tx) => {
+      // Held until the first request has committed or rolled back, and by the server alone if this process dies.
+      const lock = createHash('sha256').update(`${scope}\n${key}`).digest().readBigInt64BE();
+      const [{ locked }] = await tx.query<[{ locked: boolean }]>('SELECT pg_try_advisory_xact_lock($1) AS locked', [
+        String(lock),
+      ]);
+      if (!locked) throw new DomainError('IDEMPOTENCY_IN_FLIGHT', undefined, { retryAfterS: 1 });
+
+      const first = await this.find(tx, scope, key);
+      if (first && !first.requestHash.equals(hash)) throw new DomainError('IDEMPOTENCY_KEY_REUSED');
+      if (first) {
+        void reply.status(first.status);
+        return first.body ?? undefined;
+      }
+      const body: unknown = await lastValueFrom(next.handle(), { defaultValue: undefined });
+      await this.keep(tx, scope, key, { requestHash: hash, status: reply.statusCode, body });
+      return body;
+    });
+  }
+
+  private async find(tx: EntityManager, scope: string, key: string): Promise<FirstAnswer | undefined> {
+    const rows = await tx.query<FirstAnswer[]>(
+      `SELECT request_hash AS "requestHash", status, body FROM idempotency_keys
+       WHERE scope = $1 AND key = $2 AND created_at > now() - $3::interval`,
+      [scope, key, KEEP],
+    );
+    return rows[0];
+  }
+
+  private async keep(tx: EntityManager, scope: string, key: string, answer: FirstAnswer): Promise<void> {
+    await tx.query(
+      // An older row is one that wasn't pruned yet.
+      `INSERT INTO idempotency_keys (scope, key, request_hash, status, body) VALUES ($1, $2, $3, $4, $5)
+       ON CONFLICT (scope, key) DO UPDATE
+         SET request_hash = excluded.request_hash, status = excluded.status, body = excluded.body, created_at = now()`,
+      [scope, key, answer.requestHash, answer.status, answer.body === undefined ? null : JSON.stringify(answer.body)],
+    );
+  }
+
+  private async prune(stopping: AbortSignal): Promise<void> {
+    for (let pruned = PRUNE_BATCH; pruned === PRUNE_BATCH && !stopping.aborted;) {
+      const deleted = await this.dataSource.query<unknown[]>(
+        `WITH old AS (
+           SELECT scope, key FROM idempotency_keys WHERE created_at < now() - $1::interval
+           LIMIT ${PRUNE_BATCH} FOR UPDATE SKIP LOCKED
+         ), gone AS (DELETE FROM idempotency_keys USING old WHERE idempotency_keys.scope = old.scope AND idempotency_keys.key = old.key RETURNING 1)
+         SELECT 1 FROM gone`,
+        [KEEP],
+      );
+      pruned = deleted.length;
+    }
+  }
+}
+
+/** Nobody meets the keys of another; people without a token share those of the route. */
+function scopeOf(request: FastifyRequest & { principal?: Principal }): string {
+  const { principal } = request;
+  return principal ? `${principal.issuer} ${principal.subject}` : `anonymous ${request.routeOptions.url}`;
+}
 
 class CreateIdempotencyKeys1700000300000 implements MigrationInterface {
   // Stands here because a bundler may rename the class.

@@ -1,27 +1,86 @@
-import { ERRORS, KINDS, type ErrorCode } from '@cabstand/contracts';
+import { ERRORS, KINDS, type ErrorCode, type ServiceName } from '@cabstand/contracts';
 import { applyDecorators } from '@nestjs/common';
-import { ApiResponse } from '@nestjs/swagger';
-import type { z } from 'zod';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { ApiResponse, DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
+
+type SchemaObject = Exclude<NonNullable<NonNullable<OpenAPIObject['components']>['schemas']>[string], { $ref: string }>;
+import { z } from 'zod';
 import { Problem, PROBLEM_JSON } from './problem.ts';
+
+const PROBLEM_CONTENT = { [PROBLEM_JSON]: { schema: { $ref: '#/components/schemas/Problem' } } };
 
 /** Declares a route's successful answer: `@ApiAnswer(201, TripView)`; without a schema there is no body. */
 export const ApiAnswer = (status: number, schema?: z.ZodType, description = '') =>
   ApiResponse({ status, description, ...(schema ? { standardSchema: schema } : {}) });
 
+/** Declares a stream of server-sent events; the description tells which. */
+export const ApiStream = (description: string) =>
+  ApiResponse({ status: 200, description, content: { 'text/event-stream': { schema: { type: 'string' } } } });
+
 /**
  * Declares the refusals that are particular to a route: `@ApiProblems('QUOTE_EXPIRED', 'TRIP_ALREADY_ACTIVE')`.
  * What any route may answer (bad input, tokens, 500, 503) is added to the document for all of them.
  */
-export function ApiProblems(...codes: ErrorCode[]) {
-  const byStatus = Map.groupBy(codes, (code) => KINDS[ERRORS[code].kind]);
-  return applyDecorators(
-    ...[...byStatus].map(([status, sameStatus]) =>
-      ApiResponse({
-        status,
-        description: sameStatus.join(', '),
-        content: { [PROBLEM_JSON]: { schema: { $ref: '#/components/schemas/Problem' } } },
-      }),
-    ),
-  );
+export const ApiProblems = (...codes: ErrorCode[]) =>
+  applyDecorators(...[...byStatus(codes)].map(([status, same]) => ApiResponse({ status, ...problemResponse(same) })));
+
+const byStatus = (codes: ErrorCode[]) => Map.groupBy(codes, (code) => KINDS[ERRORS[code].kind] as number);
+const problemResponse = (codes: ErrorCode[]) => ({ description: codes.join(', '), content: PROBLEM_CONTENT });
+
+/** OpenAPI 3.1 takes JSON Schema 2020-12 as zod writes it. */
+function jsonSchemaOf(schema: unknown, io: 'input' | 'output') {
+  const converted = z.toJSONSchema(schema as z.ZodType, { target: 'draft-2020-12', io, unrepresentable: 'any' });
+  delete converted.$schema;
+  return converted as SchemaObject;
 }
-export { Problem };
+
+interface Operation {
+  requestBody?: unknown;
+  parameters?: unknown[];
+  security?: unknown[];
+  responses: Record<string, { description: string; content?: unknown }>;
+}
+
+/** The service's OpenAPI 3.1 document, complete with what every route may refuse. */
+export function openApiDocument(
+  app: NestFastifyApplication,
+  api: { service: ServiceName; title: string; description?: string },
+): OpenAPIObject {
+  const config = new DocumentBuilder()
+    .setOpenAPIVersion('3.1.0')
+    .setTitle(api.title)
+    .setDescription(api.description ?? '')
+    .setVersion('1')
+    .addBearerAuth()
+    .build();
+  const document = SwaggerModule.createDocument(app, config, {
+    standardSchemaConverter: (schema, { schemaType }) => ({ schema: jsonSchemaOf(schema, schemaType) }),
+    operationIdFactory: (_controller, method) => method,
+  });
+  document.components = {
+    ...document.components,
+    schemas: { ...document.components?.schemas, Problem: jsonSchemaOf(Problem, 'output') },
+  };
+  for (const operations of Object.values(document.paths)) {
+    for (const operation of Object.values(operations as Record<string, Operation>)) addCommonProblems(operation);
+  }
+  return document;
+}
+
+function addCommonProblems(operation: Operation): void {
+  const takesInput = operation.requestBody !== undefined || (operation.parameters ?? []).length > 0;
+  const codes: ErrorCode[] = [
+    ...(operation.requestBody ? (['REQUEST_MALFORMED', 'BODY_TOO_LARGE', 'MEDIA_TYPE_UNSUPPORTED'] as const) : []),
+    ...(takesInput ? (['REQUEST_INVALID'] as const) : []),
+    ...(operation.security
+      ? (['TOKEN_MISSING', 'TOKEN_INVALID', 'ROLE_FORBIDDEN', 'ISSUER_UNAVAILABLE'] as const)
+      : []),
+    'DATABASE_UNAVAILABLE',
+    'INTERNAL',
+  ];
+  for (const [status, same] of byStatus(codes)) {
+    const declared = operation.responses[status];
+    const others = declared?.description ? declared.description.split(', ') : [];
+    operation.responses[status] = problemResponse([...new Set([...others, ...same])] as ErrorCode[]);
+  }
+}

@@ -1,0 +1,85 @@
+import { DomainError } from '@cabstand/contracts';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Socket } from 'node:net';
+import { acceptJsonOnly } from './json-body.ts';
+import { problem, PROBLEM_JSON, RequestInvalid } from './problem.ts';
+import { traceIdOf, type RequestTrace } from './request-trace.ts';
+
+const BODY_LIMIT_BYTES = 256 * 1024;
+const HEADERS_LIMIT_BYTES = 16 * 1024;
+/** For a request to arrive completely; a slow sender holds a connection no longer. */
+const REQUEST_TIMEOUT_MS = 15_000;
+const HEADERS_TIMEOUT_MS = 10_000;
+
+/** Whether the service is shutting down. */
+export interface Lifecycle {
+  draining: boolean;
+}
+
+/** Fastify with limits, JSON bodies only, and each request observed. */
+export function createHttpAdapter(lifecycle: Lifecycle, requests: RequestTrace): FastifyAdapter {
+  const adapter = new FastifyAdapter({
+    bodyLimit: BODY_LIMIT_BYTES,
+    http: { maxHeaderSize: HEADERS_LIMIT_BYTES, headersTimeout: HEADERS_TIMEOUT_MS },
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    trustProxy: false,
+    // What arrives during shutdown on a connection that is still open is answered like anything else.
+    return503OnClosing: false,
+    clientErrorHandler: answerUnreadable,
+    frameworkErrors: (_error: FastifyError, _request: FastifyRequest, reply: FastifyReply) => {
+      sendProblem(reply, new DomainError('REQUEST_MALFORMED', 'the path is not a valid URL'));
+    },
+  });
+  const fastify = adapter.getInstance<FastifyInstance>();
+  requests.attach(fastify);
+  acceptJsonOnly(fastify);
+  fastify.addHook('onRequest', (request, _reply, done) => {
+    const isStorable = !request.url.includes('%00');
+    done(
+      isStorable
+        ? undefined
+        : new RequestInvalid([{ path: 'url', message: 'holds a character that cannot be stored' }]),
+    );
+  });
+  fastify.addHook('onSend', (_request, reply, payload, done) => {
+    if (lifecycle.draining) reply.header('connection', 'close');
+    reply.header('x-content-type-options', 'nosniff');
+    // Answers belong to whom they were given; tokens are among them.
+    if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store');
+    done(null, payload);
+  });
+  return adapter;
+}
+
+export function sendProblem(reply: FastifyReply, error: DomainError, status?: number): void {
+  const body = problem(error, traceIdOf(reply.request), status);
+  if (error.retryAfterS !== undefined) void reply.header('retry-after', String(error.retryAfterS));
+  void reply.status(body.status).header('content-type', PROBLEM_JSON).send(JSON.stringify(body));
+}
+
+/** What isn't HTTP, or has headers without end, never reaches Fastify: this answers on the bare socket. */
+function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const [status, reason, detail] = unreadable(error.code);
+  const body = JSON.stringify(problem(new DomainError('REQUEST_MALFORMED', detail), '0'.repeat(32), status));
+  socket.end(
+    [
+      `HTTP/1.1 ${status} ${reason}`,
+      `content-type: ${PROBLEM_JSON}`,
+      `content-length: ${Buffer.byteLength(body)}`,
+      'connection: close',
+      '',
+      body,
+    ].join('\r\n'),
+  );
+}
+
+function unreadable(code: string | undefined): [status: number, reason: string, detail: string] {
+  if (code === 'HPE_HEADER_OVERFLOW') return [431, 'Request Header Fields Too Large', 'the headers are too large'];
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return [408, 'Request Timeout', 'the request took too long to arrive'];
+  return [400, 'Bad Request', 'the request is not valid HTTP'];
+}

@@ -1,0 +1,58 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { DomainError } from '@cabstand/contracts';
+import { createHash } from 'node:crypto';
+import { RequestInvalid } from './problem.ts';
+
+/** Bodies that came with an idempotency key: what it was used for is recognised by these bytes. */
+const hashes = new WeakMap<FastifyRequest, Buffer>();
+
+/** SHA-256 of method, path and body as they were sent. */
+export function requestHash(request: FastifyRequest): Buffer {
+  return createHash('sha256')
+    .update(`${request.method} ${request.url}\n`)
+    .update(hashes.get(request) ?? '')
+    .digest();
+}
+
+/** JSON, and nothing else, is read: other bodies are answered 415 by Fastify. An empty body is no body. */
+export function acceptJsonOnly(fastify: FastifyInstance): void {
+  fastify.removeAllContentTypeParsers();
+  const parse = fastify.getDefaultJsonParser('error', 'error');
+  fastify.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+    if (request.headers['idempotency-key'] !== undefined) {
+      hashes.set(request, createHash('sha256').update(body).digest());
+    }
+    const text = body.toString();
+    if (text === '') return done(null, undefined);
+    return parse(request, text, (error, value: unknown) => {
+      if (error) return done(new DomainError('REQUEST_MALFORMED', 'the body is not valid JSON'));
+      const unstorable = text.includes('\\u') ? unstorablePath(value) : undefined;
+      if (unstorable === undefined) return done(null, value);
+      return done(new RequestInvalid([{ path: unstorable, message: 'holds a character that cannot be stored' }]));
+    });
+  });
+}
+
+/**
+ * PostgreSQL takes neither U+0000 in text nor half surrogate pairs in JSON. Both can only arrive as `\u` escapes,
+ * and are refused here once, so that no query fails on them. Returns the path of the first, without recursion:
+ * a hostile body may be nested as deeply as its size allows.
+ */
+export function unstorablePath(root: unknown): string | undefined {
+  const isUnstorable = (text: string) => text.includes('\0') || !text.isWellFormed();
+  const pending: [path: string, value: unknown][] = [['', root]];
+  for (let next = pending.pop(); next; next = pending.pop()) {
+    const [path, value] = next;
+    if (typeof value === 'string' && isUnstorable(value)) return path;
+    if (typeof value !== 'object' || value === null) continue;
+    for (const [key, child] of Object.entries(value)) {
+      if (isUnstorable(key)) return path;
+      // Paths are cut: they only have to help a person find the field.
+      pending.push([
+        path === '' ? key.slice(0, 100) : path.length > 200 ? path : `${path}.${key.slice(0, 100)}`,
+        child,
+      ]);
+    }
+  }
+  return undefined;
+}
