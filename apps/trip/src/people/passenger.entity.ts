@@ -1,0 +1,13 @@
+import { Column, Entity, PrimaryColumn } from 'typeorm';
+
+/** Read model: what this service knows of a passenger, from passenger.events. */
+@Entity('passengers')
+export class Passenger {
+  @PrimaryColumn('uuid') id!: string;
+  /** Null while no profile has arrived, and after erasure. */
+  @Column('text', { name: 'first_name', nullable: true }) firstName!: string | null;
+  @Column('boolean', { default: false }) suspended!: boolean;
+  /** Sequence of the newest event that told the profile, and of the newest that told the standing. */
+  @Column('int', { name: 'profile_sequence', default: 0 }) profileSequence!: number;
+  @Column('int', { name: 'standing_sequence', default: 0 }) standingSequence!: number;
+}

@@ -1,0 +1,93 @@
+import { DomainError, type PassengerUpdated, type Vehicle } from '@cabstand/contracts';
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { Passenger } from './passenger.entity.ts';
+
+/** Nothing is newer than an erasure: no profile that arrives late brings the person back. */
+const ERASED_SEQUENCE = 2 ** 31 - 1;
+
+export interface DriverProfile {
+  driverId: string;
+  firstName: string;
+  vehicle: Vehicle;
+}
+
+/**
+ * The read models of passengers and drivers. Events come in any order, so each row remembers the newest of them;
+ * profile and standing apart, because the newest profile says nothing of a suspension.
+ */
+@Injectable()
+export class PeopleService {
+  passengerProfile(tx: EntityManager, { passengerId, firstName }: PassengerUpdated, sequence: number) {
+    return keepNewest(tx, 'passengers', passengerId, 'profile_sequence', sequence, { first_name: firstName });
+  }
+
+  driverProfile(tx: EntityManager, { driverId, firstName, vehicle }: DriverProfile, sequence: number) {
+    return keepNewest(tx, 'drivers', driverId, 'profile_sequence', sequence, { first_name: firstName, vehicle });
+  }
+
+  passengerStanding(tx: EntityManager, passengerId: string, suspended: boolean, sequence: number) {
+    return keepNewest(tx, 'passengers', passengerId, 'standing_sequence', sequence, { suspended });
+  }
+
+  driverStanding(tx: EntityManager, driverId: string, suspended: boolean, sequence: number) {
+    return keepNewest(tx, 'drivers', driverId, 'standing_sequence', sequence, { suspended });
+  }
+
+  /** The name goes, and whatever anybody wrote on the passenger's trips. The trips stay: money was owed for them. */
+  async erasePassenger(tx: EntityManager, passengerId: string): Promise<void> {
+    await tx.query('UPDATE trips SET cancel_reason = NULL WHERE passenger_id = $1', [passengerId]);
+    await eraseComments(tx, passengerId);
+    await keepNewest(tx, 'passengers', passengerId, 'profile_sequence', ERASED_SEQUENCE, { first_name: null });
+  }
+
+  async eraseDriver(tx: EntityManager, driverId: string): Promise<void> {
+    await tx.query('UPDATE trips SET cancel_reason = NULL WHERE driver_id = $1', [driverId]);
+    await eraseComments(tx, driverId);
+    const nobody = { first_name: null, vehicle: null };
+    await keepNewest(tx, 'drivers', driverId, 'profile_sequence', ERASED_SEQUENCE, nobody);
+  }
+
+  /**
+   * The passenger who wants a trip; null when no event has told of them yet, which is no reason to refuse.
+   * @throws DomainError ACCOUNT_SUSPENDED
+   */
+  async passengerInGoodStanding(tx: EntityManager, passengerId: string): Promise<Passenger | null> {
+    const passenger = await tx.findOneBy(Passenger, { id: passengerId });
+    if (passenger?.suspended) throw new DomainError('ACCOUNT_SUSPENDED');
+    return passenger;
+  }
+
+  /** Counts a rating in the driver's average. */
+  async addStars(tx: EntityManager, driverId: string, stars: number): Promise<void> {
+    await tx.query(
+      `INSERT INTO drivers AS known (id, stars_total, ratings_count) VALUES ($1, $2, 1)
+       ON CONFLICT (id) DO UPDATE SET stars_total = known.stars_total + $2, ratings_count = known.ratings_count + 1`,
+      [driverId, stars],
+    );
+  }
+}
+
+async function eraseComments(tx: EntityManager, personId: string): Promise<void> {
+  await tx.query('UPDATE ratings SET comment = NULL WHERE rater_id = $1 OR ratee_id = $1', [personId]);
+}
+
+/** Writes what an event told, unless something newer of the same kind has been told before. */
+async function keepNewest(
+  tx: EntityManager,
+  table: 'passengers' | 'drivers',
+  id: string,
+  counter: 'profile_sequence' | 'standing_sequence',
+  sequence: number,
+  told: Record<string, unknown>,
+): Promise<void> {
+  const row = { ...told, [counter]: sequence };
+  const columns = Object.keys(row);
+  await tx.query(
+    `INSERT INTO ${table} AS known (id, ${columns.join(', ')})
+     VALUES ($1, ${columns.map((_, i) => `$${i + 2}`).join(', ')})
+     ON CONFLICT (id) DO UPDATE SET ${columns.map((column) => `${column} = EXCLUDED.${column}`).join(', ')}
+     WHERE known.${counter} < EXCLUDED.${counter}`,
+    [id, ...Object.values(row)],
+  );
+}

@@ -1,0 +1,48 @@
+import fc from 'fast-check';
+import { estimateRide, greatCircleM } from './distance.ts';
+
+const point = fc.record({
+  lat: fc.double({ min: -90, max: 90, noNaN: true }),
+  lng: fc.double({ min: -180, max: 180, noNaN: true }),
+});
+const HALF_ROUND_THE_EARTH_M = Math.PI * 6_371_008.8;
+
+describe('the great-circle distance', () => {
+  it('agrees with published distances', () => {
+    const berlin = { lat: 52.52, lng: 13.405 };
+    const paris = { lat: 48.8566, lng: 2.3522 };
+    expect(greatCircleM(berlin, paris) / 1_000).toBeCloseTo(877.5, 0);
+    // A minute of latitude is about a nautical mile.
+    expect(greatCircleM({ lat: 0, lng: 0 }, { lat: 1 / 60, lng: 0 })).toBeCloseTo(1_853.3, 0);
+  });
+
+  it('goes the short way over the date line', () => {
+    expect(greatCircleM({ lat: 0, lng: 179.9 }, { lat: 0, lng: -179.9 })).toBeCloseTo(22_239, 0);
+  });
+
+  it('is symmetric, never negative, and at most half way round', () => {
+    fc.assert(
+      fc.property(point, point, (a, b) => {
+        const distanceM = greatCircleM(a, b);
+        expect(distanceM).toBeGreaterThanOrEqual(0);
+        expect(distanceM).toBeLessThanOrEqual(HALF_ROUND_THE_EARTH_M + 1);
+        expect(greatCircleM(b, a)).toBeCloseTo(distanceM, 3);
+      }),
+    );
+  });
+});
+
+describe('an estimate', () => {
+  it('stretches the straight line by the detour factor and divides by the average speed', () => {
+    const ride = estimateRide({ lat: 0, lng: 0 }, { lat: 0.1, lng: 0 }, { detourFactor: 1.3, averageSpeedKmh: 30 });
+    expect(ride).toEqual({ distanceM: 14_455, durationS: 1_735 });
+  });
+
+  it('is nothing for a ride to where one stands', () => {
+    const here = { lat: 52.5, lng: 13.4 };
+    expect(estimateRide(here, here, { detourFactor: 1.3, averageSpeedKmh: 30 })).toEqual({
+      distanceM: 0,
+      durationS: 0,
+    });
+  });
+});

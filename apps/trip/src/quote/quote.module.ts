@@ -1,0 +1,29 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+import type { Config } from '../config.ts';
+import { QuoteController } from './quote.controller.ts';
+import { Pricing, QuoteService } from './quote.service.ts';
+import { Routing } from './routing.ts';
+
+@Module({})
+export class QuoteModule {
+  static forRoot(config: Config): DynamicModule {
+    const estimation = { detourFactor: config.FARE_DETOUR_FACTOR, averageSpeedKmh: config.FARE_AVERAGE_SPEED_KMH };
+    const tariff = {
+      baseMinor: config.FARE_BASE_MINOR,
+      perKmMinor: config.FARE_PER_KM_MINOR,
+      perMinuteMinor: config.FARE_PER_MINUTE_MINOR,
+      minimumMinor: config.FARE_MINIMUM_MINOR,
+      currency: config.FARE_CURRENCY,
+    };
+    return {
+      module: QuoteModule,
+      controllers: [QuoteController],
+      providers: [
+        QuoteService,
+        { provide: Routing, useValue: new Routing(estimation, config.ROUTING_URL) },
+        { provide: Pricing, useValue: new Pricing(tariff, config.QUOTE_TTL) },
+      ],
+      exports: [QuoteService],
+    };
+  }
+}

@@ -1,0 +1,15 @@
+import type { Role } from '@cabstand/contracts';
+import { Column, Entity, PrimaryColumn } from 'typeorm';
+
+/** What one side of a trip thought of the other; the key lets each side say it once. */
+@Entity('ratings')
+export class Rating {
+  @PrimaryColumn('uuid', { name: 'trip_id' }) tripId!: string;
+  @PrimaryColumn('text', { name: 'rater_role' }) raterRole!: Role;
+  @Column('uuid', { name: 'rater_id' }) raterId!: string;
+  @Column('text', { name: 'ratee_role' }) rateeRole!: Role;
+  @Column('uuid', { name: 'ratee_id' }) rateeId!: string;
+  @Column('int') stars!: number;
+  @Column('text', { nullable: true }) comment!: string | null;
+  @Column('timestamptz', { name: 'rated_at' }) ratedAt!: Date;
+}

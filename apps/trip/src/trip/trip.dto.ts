@@ -1,0 +1,104 @@
+import { Currency, GeoPoint, Role, Timestamp, TripStatus, Vehicle } from '@cabstand/contracts';
+import { z } from 'zod';
+import type { Driver } from '../people/driver.entity.ts';
+import type { Rating } from './rating.entity.ts';
+import type { TripState } from './trip.entity.ts';
+
+/** What people write. PostgreSQL stores neither NUL nor half a surrogate pair. */
+const words = (maxLength: number) =>
+  z
+    .string()
+    .trim()
+    .min(1)
+    .max(maxLength)
+    .refine((text) => text.isWellFormed() && !text.includes('\0'), 'must be text');
+
+export const TripId = z.uuid();
+export const TripRequest = z.strictObject({ quoteId: z.uuid() });
+export type TripRequest = z.infer<typeof TripRequest>;
+/** The whole body is optional. */
+export const Cancellation = z.strictObject({ reason: words(200).optional() }).nullish();
+export type Cancellation = z.infer<typeof Cancellation>;
+export const RatingRequest = z.strictObject({ stars: z.int().min(1).max(5), comment: words(500).optional() });
+export type RatingRequest = z.infer<typeof RatingRequest>;
+
+export const RatingView = z.strictObject({
+  tripId: z.uuid(),
+  rateeRole: Role,
+  stars: z.int(),
+  comment: z.string().nullable(),
+  ratedAt: Timestamp,
+});
+export type RatingView = z.infer<typeof RatingView>;
+
+export const TripView = z.strictObject({
+  id: z.uuid(),
+  status: TripStatus,
+  passengerId: z.uuid(),
+  passenger: z.strictObject({ firstName: z.string() }).optional(),
+  driverId: z.uuid().nullable(),
+  driver: z
+    .strictObject({
+      firstName: z.string(),
+      vehicle: Vehicle,
+      /** Average stars given by passengers, to two decimals; null before the first. */
+      rating: z.number().nullable(),
+    })
+    .optional(),
+  pickup: GeoPoint,
+  dropoff: GeoPoint,
+  fareMinor: z.int(),
+  currency: Currency,
+  distanceM: z.int(),
+  durationS: z.int(),
+  requestedAt: Timestamp,
+  acceptedAt: Timestamp.nullable(),
+  arrivedAt: Timestamp.nullable(),
+  startedAt: Timestamp.nullable(),
+  completedAt: Timestamp.nullable(),
+  cancelledAt: Timestamp.nullable(),
+  cancelledBy: z.enum(['passenger', 'driver']).nullable(),
+});
+export type TripView = z.infer<typeof TripView>;
+
+/**
+ * The only place that decides what of a trip is shown, for single trips, lists and streams alike. Wants the
+ * trip loaded with its people; whom no event has told of yet, or who was erased, is left out.
+ */
+export function toView(trip: TripState): TripView {
+  const { passenger, driver } = trip;
+  return {
+    id: trip.id,
+    status: trip.status,
+    passengerId: trip.passengerId,
+    ...(passenger?.firstName ? { passenger: { firstName: passenger.firstName } } : {}),
+    driverId: trip.driverId,
+    ...(driver?.firstName && driver.vehicle
+      ? { driver: { firstName: driver.firstName, vehicle: driver.vehicle, rating: averageStars(driver) } }
+      : {}),
+    pickup: trip.pickup,
+    dropoff: trip.dropoff,
+    fareMinor: trip.fareMinor,
+    currency: trip.currency,
+    distanceM: trip.distanceM,
+    durationS: trip.durationS,
+    requestedAt: trip.requestedAt.toISOString(),
+    acceptedAt: toTimestamp(trip.acceptedAt),
+    arrivedAt: toTimestamp(trip.arrivedAt),
+    startedAt: toTimestamp(trip.startedAt),
+    completedAt: toTimestamp(trip.completedAt),
+    cancelledAt: toTimestamp(trip.cancelledAt),
+    cancelledBy: trip.cancelledBy,
+  };
+}
+
+export function toRatingView(rating: Rating): RatingView {
+  const { tripId, rateeRole, stars, comment, ratedAt } = rating;
+  return { tripId, rateeRole, stars, comment, ratedAt: ratedAt.toISOString() };
+}
+
+function averageStars({ starsTotal, ratingsCount }: Driver): number | null {
+  return ratingsCount === 0 ? null : Math.round((100 * starsTotal) / ratingsCount) / 100;
+}
+
+const toTimestamp = (at: Date | null): string | null => at?.toISOString() ?? null;

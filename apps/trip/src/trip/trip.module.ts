@@ -1,0 +1,26 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+import type { Config } from '../config.ts';
+import { PeopleModule } from '../people/people.module.ts';
+import { QuoteModule } from '../quote/quote.module.ts';
+import { DriverEventsController } from './driver-events.controller.ts';
+import { TripController } from './trip.controller.ts';
+import { TripService } from './trip.service.ts';
+import { TripStreams } from './trip.streams.ts';
+import { SweepSettings, TripSweep } from './trip.sweep.ts';
+
+@Module({})
+export class TripModule {
+  static forRoot(config: Config): DynamicModule {
+    return {
+      module: TripModule,
+      imports: [PeopleModule, QuoteModule.forRoot(config)],
+      controllers: [TripController, DriverEventsController],
+      providers: [
+        TripService,
+        TripStreams,
+        TripSweep,
+        { provide: SweepSettings, useValue: new SweepSettings(config.TRIP_SWEEP_EVERY, config.TRIP_GIVE_UP_AFTER) },
+      ],
+    };
+  }
+}

@@ -1,0 +1,123 @@
+import type { Principal } from '@cabstand/auth';
+import { DriverMoved } from '@cabstand/contracts';
+import { Live } from '@cabstand/messaging';
+import { EventStreams, type StreamEvent, type StreamSource } from '@cabstand/service-defaults';
+import { Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
+import { DataSource, MoreThan } from 'typeorm';
+import { z } from 'zod';
+import { toView } from './trip.dto.ts';
+import { Trip, TripSnapshot, type TripState } from './trip.entity.ts';
+import { UNDER_WAY } from './trip.machine.ts';
+import { tripPolicy } from './trip.policy.ts';
+
+const WAKE_UP = 'wake.trip';
+const WakeUp = z.object({ tripId: z.uuid() });
+const WITH_PEOPLE = { passenger: true, driver: true } as const;
+
+interface Follower {
+  /** The history may have grown. */
+  wake(): void;
+  /** The trip's driver is somewhere else now. */
+  moved(event: DriverMoved): void;
+}
+
+/**
+ * The streams of trips. What happened is read from the history, with the trip's sequence as cursor, so any replica
+ * can go on where another ended; messages between replicas only say when to look.
+ */
+@Injectable()
+export class TripStreams implements OnModuleInit, OnModuleDestroy {
+  private readonly followers = new Map<string, Set<Follower>>();
+  private unsubscribe: (() => void)[] = [];
+
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly live: Live,
+    private readonly streams: EventStreams,
+  ) {}
+
+  onModuleInit(): void {
+    this.unsubscribe = [
+      this.live.subscribe('trip', WAKE_UP, (message) => this.wake(WakeUp.parse(message).tripId)),
+      this.live.subscribe('driver', DriverMoved.type, (message) => this.moved(DriverMoved.schema.parse(message))),
+    ];
+  }
+
+  onModuleDestroy(): void {
+    for (const unsubscribe of this.unsubscribe) unsubscribe();
+  }
+
+  /** Wakes whoever follows the trip, here even without the broker. Call it after the commit. */
+  announce(tripId: string): void {
+    this.wake(tripId);
+    this.live.publish(WAKE_UP, { tripId });
+  }
+
+  /**
+   * Streams the trip until the client leaves.
+   * @throws DomainError NOT_FOUND
+   */
+  async follow(me: Principal, tripId: string, reply: FastifyReply): Promise<void> {
+    const trip = await this.dataSource.manager.findOneBy(Trip, { id: tripId });
+    tripPolicy.check(me, 'read', trip);
+    await this.streams.follow(reply, this.sourceOf(me, trip));
+  }
+
+  private sourceOf(principal: Principal, trip: TripState): StreamSource {
+    let newest = trip;
+    return {
+      principal,
+      read: async (cursor) => {
+        const snapshots = await this.readHistory(trip.id, cursor);
+        newest = snapshots.at(-1) ?? newest;
+        return { events: snapshots.map(toEvent), cursor: String(snapshots.at(-1)?.sequence ?? cursor) };
+      },
+      allowed: () => tripPolicy.allows(principal, 'read', newest),
+      subscribe: ({ wake, push }) =>
+        this.add(trip.id, {
+          wake,
+          moved: (data) => {
+            // Where drivers are is nobody's business before and after the trip.
+            const isOnIt = UNDER_WAY.includes(newest.status) && newest.driverId === data.driverId;
+            if (isOnIt) push('driver-position', { event: 'driver-position', data });
+          },
+        }),
+    };
+  }
+
+  /** Everything after the cursor; for a first visit the current state. */
+  private async readHistory(id: string, cursor: string | null): Promise<TripSnapshot[]> {
+    // A cursor that is none of ours comes from somebody else's stream: start anew.
+    const isOurs = cursor !== null && /^\d{1,9}$/.test(cursor);
+    return this.dataSource.manager.find(TripSnapshot, {
+      where: isOurs ? { id, sequence: MoreThan(Number(cursor)) } : { id },
+      relations: WITH_PEOPLE,
+      order: { sequence: isOurs ? 'ASC' : 'DESC' },
+      ...(isOurs ? {} : { take: 1 }),
+    });
+  }
+
+  private wake(tripId: string): void {
+    for (const follower of this.followers.get(tripId) ?? []) follower.wake();
+  }
+
+  private moved(event: DriverMoved): void {
+    for (const follower of this.followers.get(event.tripId) ?? []) follower.moved(event);
+  }
+
+  private add(tripId: string, follower: Follower): () => void {
+    const ofTrip = this.followers.get(tripId) ?? new Set();
+    this.followers.set(tripId, ofTrip.add(follower));
+    return () => {
+      ofTrip.delete(follower);
+      if (ofTrip.size === 0) this.followers.delete(tripId);
+    };
+  }
+}
+
+const toEvent = (snapshot: TripSnapshot): StreamEvent => ({
+  id: String(snapshot.sequence),
+  event: 'trip',
+  data: toView(snapshot),
+});
