@@ -19,7 +19,7 @@ export interface Settings {
 }
 
 /** Below 32768, where Linux begins to hand out ports of its own accord. */
-const DEFAULT_PORTS = {
+export const DEFAULT_PORTS = {
   passenger: { http: 3001, management: 9101 },
   driver: { http: 3002, management: 9102 },
   trip: { http: 3003, management: 9103 },

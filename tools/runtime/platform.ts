@@ -1,0 +1,158 @@
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { SERVICES, type ServiceName } from '@cabstand/contracts';
+import { assertPortsFree, forgetProcess, LOCAL, recordedProcesses, ROOT, stopProcess } from '../../infra/index.ts';
+import { runLogged } from './commands.ts';
+import { publicUrl, serviceEnvironment } from './environment.ts';
+import { useInfrastructure, type Infrastructure } from './infrastructure.ts';
+import { lockHolder, tryLock, unlock } from './lock.ts';
+import type { Output } from './output.ts';
+import type { Settings } from './settings.ts';
+import { Supervisor } from './supervisor.ts';
+
+/** What a tool needs to know of the platform that runs. */
+export interface PlatformState {
+  services: Record<ServiceName, { url: string; managementUrl: string }>;
+  infrastructure: Infrastructure;
+}
+
+export interface Platform {
+  state: PlatformState;
+  stop(): Promise<void>;
+  /** Ends the services at once; what they had under way is redone after the next start. */
+  kill(): void;
+}
+
+/** Services end within 10 s of SIGTERM by promise (P8); this is a little more. */
+const SERVICE_GRACE_MS = 12_000;
+const READY_WITHIN_MS = 60_000;
+const RUN = join(LOCAL, 'run');
+const START_LOCK = join(RUN, 'start.lock');
+const STATE = join(RUN, 'platform.state');
+
+/** The platform that `npm start` (or another tool) is running now. */
+export function runningPlatform(): PlatformState | null {
+  if (!lockHolder(START_LOCK)) return null;
+  try {
+    return JSON.parse(readFileSync(STATE, 'utf8')) as PlatformState;
+  } catch {
+    return null;
+  }
+}
+
+/** Takes the right to run the platform. @throws Error naming the process that has it */
+export function claimPlatform(): void {
+  const holder = tryLock(START_LOCK);
+  if (holder)
+    throw new Error(
+      `Cabstand is running already (pid ${holder.pid}); stop it with Ctrl-C there, or run: npm run reset`,
+    );
+}
+
+export const platformHolder = () => lockHolder(START_LOCK);
+
+/**
+ * Everything that `npm start` runs but the city. The caller has claimed the platform. Aborting stops what has been
+ * started so far, before it throws.
+ */
+export async function startPlatform(settings: Settings, out: Output, signal?: AbortSignal): Promise<Platform> {
+  await stopLeftovers();
+  await assertPortsFree(
+    SERVICES.flatMap((service) => {
+      const { http, management } = settings.ports[service];
+      const name = service.toUpperCase();
+      return [
+        { what: `the ${service} service`, port: http, variable: `${name}_PORT` },
+        { what: `the ${service} service's management`, port: management, variable: `${name}_MANAGEMENT_PORT` },
+      ];
+    }),
+  );
+  const [using, built] = await Promise.allSettled([useInfrastructure(settings, out.step), out.step('build', build)]);
+  if (using.status === 'rejected') throw using.reason;
+  const { infrastructure, release } = using.value;
+  const supervisors: Supervisor[] = [];
+  const stop = async () => {
+    rmSync(STATE, { force: true });
+    await Promise.all(supervisors.map((supervisor) => supervisor.stop(SERVICE_GRACE_MS)));
+    await release();
+    unlock(START_LOCK);
+  };
+  const kill = () => supervisors.forEach((supervisor) => supervisor.kill());
+  try {
+    if (built.status === 'rejected') throw built.reason;
+    signal?.throwIfAborted();
+    const environments = await Promise.all(
+      SERVICES.map(async (service) => [service, await serviceEnvironment(settings, infrastructure, service)] as const),
+    );
+    await out.step('migrations', () => migrate(environments));
+    for (const [name, env] of environments) {
+      const say = (line: string) => out.line(line);
+      supervisors.push(new Supervisor({ name, args: [mainOf(name)], env: { ...env, LOG_FORMAT: 'json' }, say }));
+    }
+    await out.step('services', async () => {
+      supervisors.forEach((supervisor) => supervisor.start());
+      await Promise.all(SERVICES.map((service) => untilReady(service, settings.ports[service].management, signal)));
+      return { what: `${SERVICES.join(', ')} are ready`, value: null };
+    });
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  const state = { services: urlsOf(settings), infrastructure };
+  mkdirSync(RUN, { recursive: true });
+  writeFileSync(STATE, JSON.stringify(state), { mode: 0o600 });
+  return { state, stop, kill };
+}
+
+const mainOf = (service: ServiceName) => join(ROOT, 'dist', 'apps', service, 'main.js');
+
+const urlsOf = (settings: Settings) =>
+  Object.fromEntries(
+    SERVICES.map((service) => {
+      const managementUrl = `http://localhost:${settings.ports[service].management}`;
+      return [service, { url: publicUrl(settings, service), managementUrl }];
+    }),
+  ) as PlatformState['services'];
+
+/** Services whose supervisor was ended by force still hold their ports. */
+async function stopLeftovers(): Promise<void> {
+  const names = new Set<string>([...SERVICES, 'city']);
+  for (const record of recordedProcesses(LOCAL).filter(({ name }) => names.has(name))) {
+    await stopProcess(record, { graceMs: SERVICE_GRACE_MS });
+    forgetProcess(LOCAL, record.name);
+  }
+}
+
+async function build() {
+  await runLogged(join(LOCAL, 'logs', 'build.log'), 'nx', [
+    'run-many',
+    '--targets=build',
+    `--projects=${SERVICES.join(',')}`,
+  ]);
+  return { what: `${SERVICES.join(', ')} (nx build)`, value: null };
+}
+
+async function migrate(environments: (readonly [ServiceName, Record<string, string>])[]) {
+  await Promise.all(
+    environments.map(([service, env]) =>
+      runLogged(join(LOCAL, 'logs', `migrate-${service}.log`), process.execPath, [mainOf(service), 'migrate'], env),
+    ),
+  );
+  return { what: `${SERVICES.join(', ')} are up to date`, value: null };
+}
+
+async function untilReady(service: ServiceName, managementPort: number, signal?: AbortSignal): Promise<void> {
+  const deadlineMs = performance.now() + READY_WITHIN_MS;
+  for (;;) {
+    signal?.throwIfAborted();
+    const response = await fetch(`http://127.0.0.1:${managementPort}/readyz`).catch(() => null);
+    await response?.body?.cancel();
+    if (response?.ok) return;
+    if (performance.now() > deadlineMs)
+      throw new Error(
+        `the ${service} service is not ready after ${READY_WITHIN_MS / 1_000} s; see .local/logs/${service}.log`,
+      );
+    await delay(50);
+  }
+}

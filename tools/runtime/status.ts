@@ -1,0 +1,92 @@
+import pg from 'pg';
+import { SERVICES, type ServiceName } from '@cabstand/contracts';
+import type { PlatformState } from './platform.ts';
+
+export interface Figures {
+  driversOnline: number | null;
+  requested: number | null;
+  underWay: number | null;
+  completed: number | null;
+  eventsPerS: number | null;
+  deadLetters: number | null;
+}
+
+const TRIPS = `SELECT count(*)::int AS requested,
+  (count(*) FILTER (WHERE status IN ('requested', 'accepted', 'arrived', 'in_progress')))::int AS "underWay",
+  (count(*) FILTER (WHERE status = 'completed'))::int AS completed FROM trips`;
+const DRIVERS = `SELECT count(*)::int AS "driversOnline" FROM availability WHERE status = 'online'`;
+const DEAD = 'SELECT count(*)::int AS dead FROM dead_letters';
+
+/** Looks at the running platform from outside: the databases, read-only, and the services' metrics. */
+export class StatusReader {
+  readonly #state: PlatformState;
+  readonly #pools: Record<ServiceName, pg.Pool>;
+  #published: { total: number; atMs: number } | null = null;
+
+  constructor(state: PlatformState) {
+    this.#state = state;
+    this.#pools = Object.fromEntries(
+      SERVICES.map((service) => {
+        const connectionString = state.infrastructure.postgres.databases[service];
+        const options = '-c default_transaction_read_only=on -c statement_timeout=2000';
+        const pool = new pg.Pool({ connectionString, max: 1, options, connectionTimeoutMillis: 2_000 });
+        // A database that goes away shows as missing figures.
+        pool.on('error', () => undefined);
+        return [service, pool];
+      }),
+    ) as Record<ServiceName, pg.Pool>;
+  }
+
+  async read(): Promise<Figures> {
+    const [trips, drivers, dead, eventsPerS] = await Promise.all([
+      this.#row<{ requested: number; underWay: number; completed: number }>('trip', TRIPS),
+      this.#row<{ driversOnline: number }>('driver', DRIVERS),
+      Promise.all(SERVICES.map((service) => this.#row<{ dead: number }>(service, DEAD))),
+      this.#eventsPerS(),
+    ]);
+    const deadLetters = dead.every((row) => row !== null) ? dead.reduce((sum, row) => sum + row.dead, 0) : null;
+    const noTrips = { requested: null, underWay: null, completed: null };
+    return { ...(trips ?? noTrips), driversOnline: drivers?.driversOnline ?? null, eventsPerS, deadLetters };
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(Object.values(this.#pools).map((pool) => pool.end().catch(() => undefined)));
+  }
+
+  async #row<T extends pg.QueryResultRow>(service: ServiceName, query: string): Promise<T | null> {
+    try {
+      return (await this.#pools[service].query<T>(query)).rows[0] ?? null;
+    } catch {
+      return null;
+    }
+  }
+
+  /** From the counters of events that the broker has confirmed; null at first, and after a service restarted. */
+  async #eventsPerS(): Promise<number | null> {
+    const totals = await Promise.all(
+      SERVICES.map((service) => publishedBy(this.#state.services[service].managementUrl)),
+    );
+    if (totals.some((total) => total === null)) return null;
+    const now = { total: totals.reduce<number>((sum, total) => sum + (total ?? 0), 0), atMs: performance.now() };
+    const before = this.#published;
+    this.#published = now;
+    if (!before || now.total < before.total) return null;
+    return (now.total - before.total) / ((now.atMs - before.atMs) / 1_000);
+  }
+}
+
+async function publishedBy(managementUrl: string): Promise<number | null> {
+  try {
+    const response = await fetch(`${managementUrl}/metrics`, { signal: AbortSignal.timeout(2_000) });
+    const lines = (await response.text()).split('\n').filter((line) => line.startsWith('messaging_published_total'));
+    return lines.reduce((sum, line) => sum + Number(line.match(/} ([\d.e+]+)/)?.[1] ?? 0), 0);
+  } catch {
+    return null;
+  }
+}
+
+const shown = (figure: number | null, digits = 0) => (figure === null ? '–' : figure.toFixed(digits));
+
+export const statusLine = (f: Figures) =>
+  `${shown(f.driversOnline)} drivers online · trips: ${shown(f.requested)} requested, ${shown(f.underWay)} under way, ` +
+  `${shown(f.completed)} completed · ${shown(f.eventsPerS)} events/s · ${shown(f.deadLetters)} dead letters`;
