@@ -21,15 +21,11 @@ export class Messaging1700000000000 implements MigrationInterface {
         "refused_at" timestamptz,
         CONSTRAINT "outbox_pkey" PRIMARY KEY ("position")
       )`);
-    await runner.query(
-      `CREATE INDEX "outbox_fresh" ON "outbox" ("partition", "position") WHERE refused_at IS NULL`,
-    );
+    await runner.query(`CREATE INDEX "outbox_fresh" ON "outbox" ("partition", "position") WHERE refused_at IS NULL`);
     await runner.query(
       `CREATE INDEX "outbox_refused" ON "outbox" ("partition", "refused_at") WHERE refused_at IS NOT NULL`,
     );
-    await runner.query(
-      `CREATE INDEX "outbox_refused_subject" ON "outbox" ("subject") WHERE refused_at IS NOT NULL`,
-    );
+    await runner.query(`CREATE INDEX "outbox_refused_subject" ON "outbox" ("subject") WHERE refused_at IS NOT NULL`);
     await runner.query(`
       CREATE TABLE "inbox" (
         "message_id" uuid NOT NULL,

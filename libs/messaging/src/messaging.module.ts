@@ -1,12 +1,57 @@
-import { Global, Module, type DynamicModule } from '@nestjs/common';
+import {
+  Global,
+  Injectable,
+  Module,
+  type DynamicModule,
+  type OnApplicationBootstrap,
+  type OnApplicationShutdown,
+} from '@nestjs/common';
+import { ConsumeConnection, PublishConnection } from './broker-connection.ts';
+import { DeadLetters } from './dead-letters.ts';
 import { Inbox } from './inbox.ts';
 import { Live } from './live.ts';
+import { MessagingMetrics } from './metrics.ts';
 import { MessagingSettings, type MessagingOptions } from './options.ts';
 import { Outbox } from './outbox.ts';
+import { Pruning } from './pruning.ts';
+import { Relay } from './relay.ts';
 import { MessagingStatus } from './status.ts';
+import { TopologyCheck } from './topology-check.ts';
 import { Transactions } from './transactions.ts';
 import { MessagingTransport } from './transport.ts';
 import { Wake } from './wake.ts';
+
+/**
+ * Starts and stops what runs in the background. By the time of the stop Nest has closed the HTTP server and the
+ * transport, so nothing commits any more and the relay can publish the rest.
+ */
+@Injectable()
+class Background implements OnApplicationBootstrap, OnApplicationShutdown {
+  constructor(
+    private readonly publishing: PublishConnection,
+    private readonly consuming: ConsumeConnection,
+    private readonly relay: Relay,
+    private readonly deadLetters: DeadLetters,
+    private readonly topology: TopologyCheck,
+    private readonly pruning: Pruning,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.publishing.start();
+    this.consuming.start();
+    this.relay.start();
+    this.deadLetters.start();
+    this.topology.start();
+    this.pruning.start();
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    this.topology.stop();
+    this.pruning.stop();
+    await Promise.all([this.relay.stop(), this.deadLetters.stop()]);
+    await Promise.all([this.publishing.close(), this.consuming.close()]);
+  }
+}
 
 /** Needs a global provider of TypeORM's DataSource. */
 @Global()
@@ -14,9 +59,20 @@ import { Wake } from './wake.ts';
 export class MessagingModule {
   static forRoot(options: MessagingOptions): DynamicModule {
     const offered = [Transactions, Outbox, Inbox, Live, MessagingStatus, MessagingTransport];
+    const inside = [
+      Wake,
+      MessagingMetrics,
+      PublishConnection,
+      ConsumeConnection,
+      Relay,
+      DeadLetters,
+      TopologyCheck,
+      Pruning,
+      Background,
+    ];
     return {
       module: MessagingModule,
-      providers: [{ provide: MessagingSettings, useValue: new MessagingSettings(options) }, Wake, ...offered],
+      providers: [{ provide: MessagingSettings, useValue: new MessagingSettings(options) }, ...inside, ...offered],
       exports: offered,
     };
   }

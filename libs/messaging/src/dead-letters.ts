@@ -1,0 +1,101 @@
+import { deadQueue } from '@cabstand/contracts';
+import { Injectable, Logger } from '@nestjs/common';
+import type { Channel, ConsumeMessage } from 'amqplib';
+import { DataSource } from 'typeorm';
+import { ConsumeConnection, type KeptChannel } from './broker-connection.ts';
+import { CLOUD_EVENTS, HEADERS } from './headers.ts';
+import { deadLetterId, failuresOf } from './message.ts';
+import { MessagingSettings } from './options.ts';
+import { queuesOf } from './subscriptions.ts';
+import { Backoff, outline } from './waiting.ts';
+
+const PREFETCH = 10;
+
+/**
+ * Moves what arrives in the dead queues into the table `dead_letters`, where an operator can look at it
+ * without using up its delivery limit. While the database is down the messages stay in the queue.
+ */
+@Injectable()
+export class DeadLetters {
+  private readonly logger = new Logger(DeadLetters.name);
+  private readonly moving = new Set<Promise<void>>();
+  private kept: KeptChannel[] = [];
+
+  constructor(
+    private readonly settings: MessagingSettings,
+    private readonly dataSource: DataSource,
+    private readonly connection: ConsumeConnection,
+  ) {}
+
+  start(): void {
+    this.kept = queuesOf(this.settings).map(({ queue }) =>
+      this.connection.consume(deadQueue(queue), PREFETCH, (message, channel, closed) => {
+        const work = this.move(queue, message, channel, closed).finally(() => this.moving.delete(work));
+        this.moving.add(work);
+      }),
+    );
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.kept.map((kept) => kept.cancel()));
+    // Given up on when the channel closes: moving a message twice makes one row.
+    const closing = this.kept.map((kept) => kept.close());
+    await Promise.all([...closing, ...this.moving]);
+  }
+
+  private async move(queue: string, message: ConsumeMessage, channel: Channel, closed: AbortSignal): Promise<void> {
+    const backoff = new Backoff(closed, 500);
+    while (!closed.aborted) {
+      try {
+        await this.store(queue, message);
+        channel.ack(message);
+        return;
+      } catch (error) {
+        if (closed.aborted) return;
+        this.logger.error(`a dead letter of ${queue} stays in the queue: ${outline(error)}`);
+        await backoff.wait();
+      }
+    }
+  }
+
+  private async store(queue: string, message: ConsumeMessage): Promise<void> {
+    const { properties, content } = message;
+    const headers = properties.headers ?? {};
+    const { attempt, history } = failuresOf(headers);
+    const reason = headers[HEADERS.reason] ?? brokersReason(headers);
+    await this.dataSource.query(
+      `INSERT INTO dead_letters (id, queue, message_id, type, reason, detail, attempts, history, properties, body)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (id) DO NOTHING`,
+      [
+        deadLetterId(queue, message),
+        queue,
+        storable(properties.messageId ?? null),
+        storable(headers[`${CLOUD_EVENTS}type`] ?? properties.type ?? null),
+        storable(reason),
+        storable(headers[HEADERS.detail] ?? null),
+        attempt,
+        JSON.stringify(storable(history)),
+        JSON.stringify(storable(properties)),
+        content,
+      ],
+    );
+  }
+}
+
+/** Set aside by the broker itself, because the message took the process down too often. */
+function brokersReason(headers: Record<string, unknown>): string {
+  const deaths = headers['x-death'];
+  const [last] = Array.isArray(deaths) ? (deaths as { reason?: unknown }[]) : [];
+  return last?.reason === 'delivery_limit' ? 'delivery-limit' : String(last?.reason ?? 'unknown');
+}
+
+/** Neither text nor jsonb takes NUL or half a surrogate pair, and a bad message may have them anywhere. */
+function storable(value: unknown): unknown {
+  if (typeof value === 'string') return value.replaceAll('\0', '\uFFFD').toWellFormed();
+  if (Buffer.isBuffer(value)) return value.toString('base64');
+  if (Array.isArray(value)) return value.map(storable);
+  if (typeof value === 'object' && value !== null) {
+    return Object.fromEntries(Object.entries(value).map(([name, inner]) => [storable(name), storable(inner)]));
+  }
+  return value;
+}

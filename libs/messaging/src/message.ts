@@ -1,0 +1,156 @@
+import { createHash } from 'node:crypto';
+import { Envelope, type EventDefinition, type ServiceName } from '@cabstand/contracts';
+import type { Message, MessagePropertyHeaders, Options } from 'amqplib';
+import { CLOUD_EVENTS, HEADERS } from './headers.ts';
+import type { OutboxMessage } from './messaging.entities.ts';
+
+export const CONTENT_TYPE = 'application/json';
+/** More than these bytes of headers are cut, so that the properties with ours added still fit into one frame. */
+const MAX_HEADERS_BYTES = 64 * 1024;
+const MAX_ERROR_CHARS = 300;
+/** Set by the broker on its way through, or, as CC and BCC, an instruction to send copies elsewhere. */
+const NOT_COPIED = /^(x-death|x-(first|last)-death-.*|x-delivery-count|x-acquired-count|CC|BCC)$/;
+
+/** One failed attempt. */
+export interface Failure {
+  at: string;
+  error: string;
+}
+
+export interface Failures {
+  /** The attempt that this delivery is, from 1. */
+  attempt: number;
+  history: Failure[];
+}
+
+export type ReadMessage =
+  | { valid: true; envelope: Envelope; payload: unknown }
+  | { valid: false; reason: 'malformed' | 'unknown-type' | 'too-big'; detail: string };
+
+/** CloudEvents 1.0, AMQP binding, binary mode. */
+export function publicationOf(row: OutboxMessage, source: ServiceName, traceparent: string | null): Options.Publish {
+  const attributes = {
+    specversion: '1.0',
+    id: row.id,
+    source: sourceOf(source),
+    type: row.type,
+    time: row.occurredAt.toISOString(),
+    subject: row.subject,
+    sequence: row.sequence,
+    ...(traceparent ? { traceparent } : {}),
+  };
+  return {
+    messageId: row.id,
+    type: row.type,
+    contentType: CONTENT_TYPE,
+    persistent: true,
+    mandatory: row.mandatory,
+    headers: Object.fromEntries(Object.entries(attributes).map(([name, value]) => [CLOUD_EVENTS + name, value])),
+  };
+}
+
+export const sourceOf = (publisher: ServiceName) => `/cabstand/${publisher}`;
+
+/** Checks a message against the contracts, so that handlers see nothing else. Details never quote the content. */
+export function readMessage(
+  message: Message,
+  { publisher, events, maxBodyBytes }: { publisher: ServiceName; events: EventDefinition[]; maxBodyBytes: number },
+): ReadMessage {
+  const invalid = (detail: string): ReadMessage => ({ valid: false, reason: 'malformed', detail });
+  const { properties, fields, content } = message;
+  if (content.length > maxBodyBytes) return { valid: false, reason: 'too-big', detail: `${content.length} bytes` };
+  const envelope = Envelope.safeParse(attributesOf(properties.headers));
+  if (!envelope.success) return invalid(`envelope: ${issuesOf(envelope.error)}`);
+  const { id, type, source, subject } = envelope.data;
+  const event = events.find((candidate) => candidate.type === type);
+  if (!event) return { valid: false, reason: 'unknown-type', detail: 'no handler for this type in this queue' };
+  if (properties.contentType !== CONTENT_TYPE) return invalid('content type is not JSON');
+  if (properties.messageId !== id) return invalid('message id is not the envelope’s');
+  if (source !== sourceOf(publisher)) return invalid('source is not the publisher of this queue');
+  // On its way back from a retry queue the routing key is the work queue's name.
+  if (fields.exchange === `${publisher}.events` && fields.routingKey !== type)
+    return invalid('routing key is not the type');
+  let json: unknown;
+  try {
+    json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(content));
+  } catch {
+    return invalid('body is not JSON');
+  }
+  const payload = event.schema.safeParse(json);
+  if (!payload.success) return invalid(`payload: ${issuesOf(payload.error)}`);
+  if ((payload.data as Record<string, unknown>)[event.subject] !== subject)
+    return invalid('subject is not the payload’s');
+  return { valid: true, envelope: envelope.data, payload: payload.data };
+}
+
+/** Our own count; anything else in these headers counts as none. */
+export function failuresOf(headers: MessagePropertyHeaders | undefined): Failures {
+  const attempt: unknown = headers?.[HEADERS.attempt];
+  let history: unknown;
+  try {
+    history = JSON.parse(String(headers?.[HEADERS.history] ?? '[]'));
+  } catch {
+    history = [];
+  }
+  return {
+    attempt: Number.isSafeInteger(attempt) && Number(attempt) > 0 ? Number(attempt) : 1,
+    history: Array.isArray(history) ? history.filter(isFailure) : [],
+  };
+}
+
+export function failureOf(error: unknown): Failure {
+  const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  return { at: new Date().toISOString(), error: text.slice(0, MAX_ERROR_CHARS) };
+}
+
+/** Everything the publisher said, for publishing the same bytes again with our own headers added. */
+export function republicationOf({ properties }: Message, ours: Record<string, unknown>): Options.Publish {
+  const headers = Object.fromEntries(
+    Object.entries(properties.headers ?? {}).filter(([name]) => !NOT_COPIED.test(name)),
+  );
+  const fits = Buffer.byteLength(JSON.stringify(headers)) <= MAX_HEADERS_BYTES;
+  return {
+    messageId: text(properties.messageId),
+    type: text(properties.type),
+    contentType: text(properties.contentType),
+    contentEncoding: text(properties.contentEncoding),
+    correlationId: text(properties.correlationId),
+    replyTo: text(properties.replyTo),
+    appId: text(properties.appId),
+    timestamp: typeof properties.timestamp === 'number' ? properties.timestamp : undefined,
+    persistent: true,
+    mandatory: true,
+    headers: { ...(fits ? headers : { 'x-messaging-headers': 'cut' }), ...ours },
+  };
+}
+
+/** The same for the same message in the same round, so that storing it twice makes one row. */
+export function deadLetterId(queue: string, { properties, content }: Message): string {
+  const { attempt } = failuresOf(properties.headers);
+  const hash = createHash('sha256')
+    .update(`${queue}\n${String(properties.messageId)}\n${attempt}\n`)
+    .update(content);
+  const hex = hash.digest('hex');
+  // RFC 9562, version 8: the rest of the bits are ours.
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+}
+
+function attributesOf(headers: MessagePropertyHeaders | undefined): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(headers ?? {})
+      .filter(([name]) => name.startsWith(CLOUD_EVENTS))
+      .map(([name, value]) => [name.slice(CLOUD_EVENTS.length), value]),
+  );
+}
+
+const issuesOf = (error: { issues: { path: PropertyKey[]; code?: string }[] }) =>
+  error.issues
+    .slice(0, 5)
+    .map(({ path, code }) => `${path.map(String).join('.')} ${code}`)
+    .join(', ');
+
+const text = (value: unknown) => (typeof value === 'string' ? value : undefined);
+
+function isFailure(value: unknown): value is Failure {
+  return typeof value === 'object' && value !== null && 'at' in value && 'error' in value;
+}

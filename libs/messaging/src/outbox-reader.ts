@@ -1,0 +1,136 @@
+import pg from 'pg';
+import type { DataSource } from 'typeorm';
+import type { PostgresDataSourceOptions } from 'typeorm/driver/postgres/PostgresDataSourceOptions.js';
+import type { OutboxMessage } from './messaging.entities.ts';
+import type { MessagingSettings } from './options.ts';
+import { PARTITIONS } from './outbox.ts';
+
+/** First key of the advisory locks; the second is the partition. */
+const LOCK_CLASS = 0x0ca85;
+const ALL = Array.from({ length: PARTITIONS }, (_, partition) => partition);
+const COLUMNS = `position, id, partition, exchange, type, subject, sequence, payload, traceparent,
+  occurred_at AS "occurredAt", mandatory, refused_at AS "refusedAt"`;
+
+/**
+ * - A crash after a commit that isn't on disk yet publishes again, which the inbox drops.
+ * - A session that has fallen silent (a frozen process, a dead host) loses its locks.
+ */
+const SESSION = [
+  'synchronous_commit=off',
+  'idle_session_timeout=30s',
+  'tcp_keepalives_idle=10',
+  'tcp_keepalives_interval=5',
+  'tcp_keepalives_count=3',
+];
+
+/**
+ * The relay's own database session, and the partitions that it holds through it. Rows are fresh, refused (the
+ * broker wouldn't take them: at most one of each aggregate) or waiting behind a refused one of their aggregate.
+ */
+export class OutboxReader {
+  /** False once the session, and with it the locks, is gone. */
+  alive = true;
+  /** Saves looking for refused rows as long as there are none. */
+  anyRefused = true;
+  private readonly held = new Set<number>();
+  private takeAt = 0;
+
+  private constructor(
+    private readonly client: pg.Client,
+    private readonly pollEveryMs: number,
+  ) {
+    client.on('end', () => (this.alive = false));
+    // Without a listener a lost connection would end the process; the next query reports it.
+    client.on('error', () => (this.alive = false));
+  }
+
+  static async open(dataSource: DataSource, settings: MessagingSettings): Promise<OutboxReader> {
+    const { url, host, port, username, password, database, ssl } = dataSource.options as PostgresDataSourceOptions;
+    const client = new pg.Client({
+      ...(url ? { connectionString: url } : { host, port, user: username, database }),
+      ...(typeof password === 'string' && !url ? { password } : {}),
+      ssl: ssl as pg.ClientConfig['ssl'],
+      application_name: `${settings.service} relay`,
+      options: SESSION.map((setting) => `-c ${setting}`).join(' '),
+      connectionTimeoutMillis: 5_000,
+      query_timeout: 30_000,
+    });
+    const reader = new OutboxReader(client, settings.pollEveryMs);
+    await client.connect();
+    return reader;
+  }
+
+  holds(partition: number): boolean {
+    return this.alive && this.held.has(partition);
+  }
+
+  /** Takes what nobody holds. */
+  async takePartitions(): Promise<void> {
+    if (this.held.size === PARTITIONS || Date.now() < this.takeAt) return;
+    this.takeAt = Date.now() + this.pollEveryMs * 0.9;
+    const missing = ALL.filter((partition) => !this.held.has(partition));
+    const { rows } = await this.client.query<{ partition: number; taken: boolean }>(
+      'SELECT partition, pg_try_advisory_lock($1, partition) AS taken FROM unnest($2::int[]) AS p(partition)',
+      [LOCK_CLASS, missing],
+    );
+    for (const { partition, taken } of rows) {
+      if (!taken) continue;
+      this.held.add(partition);
+      this.anyRefused = true;
+    }
+  }
+
+  /** The next rows of each partition, and how many were looked at to find them. */
+  async fresh(limit: number): Promise<{ rows: OutboxMessage[]; read: number }> {
+    if (this.held.size === 0) return { rows: [], read: 0 };
+    const fresh = `
+      SELECT o.* FROM unnest($1::smallint[]) AS p(partition) CROSS JOIN LATERAL (
+        SELECT ${COLUMNS} FROM outbox
+        WHERE partition = p.partition AND refused_at IS NULL ORDER BY position LIMIT $2) AS o`;
+    // A row is marked as waiting once, so that a long queue behind refused ones isn't read over and over.
+    const query = this.anyRefused
+      ? `WITH fresh AS MATERIALIZED (${fresh}), waiting AS (
+           UPDATE outbox SET refused_at = 'infinity'
+           WHERE position IN (SELECT position FROM fresh WHERE EXISTS (
+             SELECT 1 FROM outbox AS earlier WHERE earlier.subject = fresh.subject AND earlier.refused_at IS NOT NULL))
+           RETURNING position)
+         SELECT fresh.*, waiting.position IS NOT NULL AS waits FROM fresh LEFT JOIN waiting USING (position)
+         ORDER BY position`
+      : `${fresh} ORDER BY o.position`;
+    const each = Math.ceil(limit / this.held.size);
+    const { rows } = await this.client.query<OutboxMessage & { waits?: boolean }>(query, [[...this.held], each]);
+    return { rows: rows.filter(({ waits }) => !waits), read: rows.length };
+  }
+
+  /** Refused rows, those that were tried the longest ago first. */
+  async refused(limit: number): Promise<OutboxMessage[]> {
+    const { rows } = await this.client.query<OutboxMessage>(
+      `SELECT ${COLUMNS} FROM outbox WHERE partition = ANY($1::smallint[]) AND refused_at < 'infinity'
+       ORDER BY refused_at LIMIT $2`,
+      [[...this.held], limit],
+    );
+    this.anyRefused = rows.length > 0;
+    return rows;
+  }
+
+  /** Forgets what is published, and in the same statement lets go of what waited behind it. */
+  async remove(rows: OutboxMessage[]): Promise<void> {
+    const remove = 'DELETE FROM outbox WHERE position = ANY($1::bigint[])';
+    const release = `WITH removed AS (${remove} RETURNING subject)
+      UPDATE outbox SET refused_at = NULL WHERE subject IN (SELECT subject FROM removed) AND refused_at = 'infinity'`;
+    const anyBehind = rows.some(({ refusedAt }) => refusedAt !== null);
+    await this.client.query(anyBehind ? release : remove, [rows.map(({ position }) => position)]);
+  }
+
+  async refuse(rows: OutboxMessage[]): Promise<void> {
+    this.anyRefused = true;
+    await this.client.query('UPDATE outbox SET refused_at = now() WHERE position = ANY($1::bigint[])', [
+      rows.map((row) => row.position),
+    ]);
+  }
+
+  async close(): Promise<void> {
+    this.alive = false;
+    await this.client.end().catch(() => undefined);
+  }
+}

@@ -1,0 +1,187 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { SpanKind, trace } from '@opentelemetry/api';
+import { DataSource } from 'typeorm';
+import { PublishConnection } from './broker-connection.ts';
+import { ConfirmedPublisher, type Outcome } from './confirmed-publisher.ts';
+import { Live } from './live.ts';
+import { publicationOf } from './message.ts';
+import type { OutboxMessage } from './messaging.entities.ts';
+import { MessagingMetrics } from './metrics.ts';
+import { MessagingSettings } from './options.ts';
+import { OutboxReader } from './outbox-reader.ts';
+import { contextOf, traceparentOf } from './trace-context.ts';
+import { Backoff, Bell, outline } from './waiting.ts';
+import { Wake } from './wake.ts';
+
+const BATCH_ROWS = 500;
+/** Refused events are tried again a few at a time until one gets through. */
+const PROBE_ROWS = 20;
+const PROBE_EVERY_MS = { shortest: 1_000, longest: 30_000 };
+const WAKE_TOPIC = 'wake.outbox';
+const REMOTE_WAKE_AT_MOST_EVERY_MS = 2;
+/** What was committed before the shutdown should leave before it; the rest is for the next replica. */
+const FLUSH_MS = 3_000;
+
+/**
+ * Publishes what Outbox wrote. Only one relay works on a partition at a time (an advisory lock held by its own
+ * database session), and within an aggregate an event leaves when the one before it is confirmed: so each
+ * aggregate's events are published in order, and one that the broker refuses holds back its aggregate only.
+ */
+@Injectable()
+export class Relay {
+  private readonly logger = new Logger(Relay.name);
+  private readonly tracer = trace.getTracer('@cabstand/messaging');
+  private readonly bell = new Bell();
+  private readonly stopping = new AbortController();
+  private readonly publisher: ConfirmedPublisher;
+  private readonly probe = { nextAt: 0, everyMs: PROBE_EVERY_MS.shortest, rows: PROBE_ROWS };
+  private reader: OutboxReader | null = null;
+  private running: Promise<void> | undefined;
+  private flushUntil = 0;
+  private remoteWake: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly settings: MessagingSettings,
+    private readonly dataSource: DataSource,
+    private readonly live: Live,
+    private readonly metrics: MessagingMetrics,
+    connection: PublishConnection,
+    wake: Wake,
+  ) {
+    this.publisher = new ConfirmedPublisher('relay', connection, settings.confirmTimeoutMs, () => this.onReady());
+    wake.listen((partition) => this.onCommit(partition));
+  }
+
+  start(): void {
+    this.live.subscribe(this.settings.service, WAKE_TOPIC, () => this.bell.ring());
+    this.running ??= this.run();
+  }
+
+  /** Publishes what is committed by now, within reason, and gives the partitions to other replicas. */
+  async stop(): Promise<void> {
+    this.flushUntil = Date.now() + FLUSH_MS;
+    this.stopping.abort();
+    this.bell.ring();
+    await this.running;
+    clearTimeout(this.remoteWake);
+    this.publisher.stop();
+  }
+
+  private onReady(): void {
+    this.probe.nextAt = 0;
+    this.bell.ring();
+  }
+
+  private onCommit(partition: number): void {
+    if (this.reader?.holds(partition)) return this.bell.ring();
+    // Another replica relays it, or nobody yet; the message is lost while disconnected, and then polling finds the row.
+    this.remoteWake ??= setTimeout(() => {
+      this.remoteWake = undefined;
+      this.live.publish(WAKE_TOPIC, {});
+    }, REMOTE_WAKE_AT_MOST_EVERY_MS);
+  }
+
+  private async run(): Promise<void> {
+    const backoff = new Backoff(this.stopping.signal);
+    for (;;) {
+      try {
+        const idle = await this.work();
+        backoff.reset();
+        if (this.stopping.signal.aborted && (idle || Date.now() > this.flushUntil)) break;
+        if (idle) await this.bell.wait(this.settings.pollEveryMs);
+      } catch (error) {
+        this.logger.warn(`the outbox cannot be read: ${outline(error)}`);
+        await this.closeReader();
+        if (this.stopping.signal.aborted) break;
+        await backoff.wait();
+      }
+    }
+    await this.closeReader();
+  }
+
+  /** One round. Answers whether there was nothing to do. */
+  private async work(): Promise<boolean> {
+    if (!this.publisher.ready) {
+      // A replica that reaches the broker may have the partitions.
+      await this.closeReader();
+      return true;
+    }
+    this.reader ??= await OutboxReader.open(this.dataSource, this.settings);
+    await this.reader.takePartitions();
+    const fresh = await this.reader.fresh(BATCH_ROWS);
+    await this.publish(this.reader, fresh.rows);
+    const probed = await this.probeRefused(this.reader);
+    return fresh.read === 0 && !probed;
+  }
+
+  /** Answers whether to go on at once. */
+  private async probeRefused(reader: OutboxReader): Promise<boolean> {
+    if (!reader.anyRefused || Date.now() < this.probe.nextAt) return false;
+    const rows = await reader.refused(this.probe.rows);
+    const confirmed = await this.publish(reader, rows);
+    const better = confirmed > 0;
+    this.probe.rows = better ? BATCH_ROWS : PROBE_ROWS;
+    this.probe.everyMs = better ? PROBE_EVERY_MS.shortest : Math.min(this.probe.everyMs * 2, PROBE_EVERY_MS.longest);
+    this.probe.nextAt = better ? 0 : Date.now() + this.probe.everyMs;
+    return better;
+  }
+
+  /** Returns how many were confirmed. */
+  private async publish(reader: OutboxReader, rows: OutboxMessage[]): Promise<number> {
+    if (rows.length === 0) return 0;
+    const confirmed: OutboxMessage[] = [];
+    const refused: OutboxMessage[] = [];
+    const aggregates = Map.groupBy(rows, (row) => row.subject).values();
+    const inOrder = async (aggregate: OutboxMessage[]) => {
+      for (const row of aggregate) {
+        // Without its session the relay has lost its locks: what is not under way is somebody else's now.
+        const outcome = reader.alive ? await this.publishOne(row) : 'lost';
+        if (outcome === 'confirmed') confirmed.push(row);
+        else if (outcome !== 'lost') refused.push(row);
+        if (outcome !== 'confirmed') return;
+      }
+    };
+    await Promise.all([...aggregates].map(inOrder));
+    if (confirmed.length > 0) await reader.remove(confirmed);
+    if (refused.length > 0) await reader.refuse(refused);
+    return confirmed.length;
+  }
+
+  private async publishOne(row: OutboxMessage): Promise<Outcome> {
+    const type = this.metrics.typeLabel(row.type);
+    const attributes = {
+      'messaging.system': 'rabbitmq',
+      'messaging.operation.type': 'send',
+      'messaging.destination.name': row.exchange,
+      'messaging.message.id': row.id,
+    };
+    const span = this.tracer.startSpan(
+      `publish ${row.type}`,
+      { kind: SpanKind.PRODUCER, attributes },
+      contextOf(row.traceparent),
+    );
+    const startedAt = performance.now();
+    try {
+      const traceparent = traceparentOf(span.spanContext()) ?? row.traceparent;
+      const options = publicationOf(row, this.settings.service, traceparent);
+      const outcome = await this.publisher.publish(row.exchange, row.type, Buffer.from(row.payload), options);
+      span.setAttribute('messaging.outcome', outcome);
+      if (outcome === 'confirmed') {
+        this.metrics.published.add(1, type);
+        this.metrics.confirmDuration.record((performance.now() - startedAt) / 1_000);
+      } else if (outcome !== 'lost') {
+        this.metrics.refused.add(1, { ...type, reason: outcome });
+        this.logger.error(`${row.type} ${row.id} was ${outcome} by the broker and stays in the outbox`);
+      }
+      return outcome;
+    } finally {
+      span.end();
+    }
+  }
+
+  private async closeReader(): Promise<void> {
+    const reader = this.reader;
+    this.reader = null;
+    await reader?.close();
+  }
+}

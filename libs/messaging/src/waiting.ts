@@ -1,0 +1,80 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
+const LONGEST_MS = 5_000;
+
+/** Waits longer after each failure, never in step with other replicas. */
+export class Backoff {
+  private failures = 0;
+
+  constructor(
+    private readonly signal: AbortSignal,
+    private readonly shortestMs = 100,
+  ) {}
+
+  async wait(): Promise<void> {
+    const ms = Math.min(LONGEST_MS, this.shortestMs * 2 ** this.failures++) * (0.75 + Math.random() / 2);
+    await sleep(ms, this.signal);
+  }
+
+  reset(): void {
+    this.failures = 0;
+  }
+}
+
+/** Returns early, without an error, when the signal is aborted. */
+export async function sleep(ms: number, signal: AbortSignal): Promise<void> {
+  await delay(ms, undefined, { signal }).catch(() => undefined);
+}
+
+/** Lets so many run at once; the others wait in order. */
+export class Slots {
+  private readonly waiting: (() => void)[] = [];
+
+  constructor(private free: number) {}
+
+  async run<T>(fn: () => Promise<T>): Promise<T> {
+    if (this.free > 0) this.free--;
+    else await new Promise<void>((resolve) => this.waiting.push(resolve));
+    try {
+      return await fn();
+    } finally {
+      const next = this.waiting.shift();
+      if (next) next();
+      else this.free++;
+    }
+  }
+}
+
+/** Something to wait for that may have happened already: a wake-up between two waits is not lost. */
+export class Bell {
+  private rung = false;
+  private hear: (() => void) | undefined;
+
+  ring(): void {
+    this.rung = true;
+    this.hear?.();
+  }
+
+  /** Returns once rung since the last time this returned, or when the time is over. */
+  async wait(ms: number): Promise<void> {
+    if (!this.rung) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, ms);
+        this.hear = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+      this.hear = undefined;
+    }
+    this.rung = false;
+  }
+}
+
+/** For logs: what failed and where, without the message, which may quote data. */
+export function outline(error: unknown): string {
+  if (!(error instanceof Error)) return typeof error;
+  const code = 'code' in error ? ` (${String(error.code)})` : '';
+  const frames = (error.stack ?? '').split('\n').filter((line) => line.startsWith('    at '));
+  return [`${error.name}${code}`, ...frames.slice(0, 8)].join('\n');
+}
