@@ -1,4 +1,3 @@
-/** Writes docs/asyncapi.yaml: what travels over the broker, generated from the contracts. */
 import {
   Envelope,
   EVENTS,
@@ -8,7 +7,6 @@ import {
   type EventDefinition,
   type ServiceName,
 } from '@cabstand/contracts';
-import { writeFileSync } from 'node:fs';
 import { stringify } from 'yaml';
 import { z } from 'zod';
 
@@ -114,6 +112,7 @@ function operations() {
   return Object.fromEntries([...sends, ...receives]) as Record<string, object>;
 }
 
+/** What travels over the broker, as AsyncAPI 3.0, generated from the contracts. */
 export function asyncapi() {
   return {
     asyncapi: '3.0.0',
@@ -131,12 +130,5 @@ export function asyncapi() {
   };
 }
 
-/** Where the document is kept, from the workspace's root. */
-export const ASYNCAPI_FILE = 'docs/asyncapi.yaml';
-
+/** The text of docs/asyncapi.yaml. */
 export const asyncapiYaml = (): string => stringify(asyncapi(), { aliasDuplicateObjects: false, lineWidth: 120 });
-
-if (import.meta.main) {
-  writeFileSync(new URL(`../${ASYNCAPI_FILE}`, import.meta.url), asyncapiYaml());
-  console.log(`${ASYNCAPI_FILE} written: ${EVENTS.length} events`);
-}
