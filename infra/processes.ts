@@ -1,5 +1,5 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
@@ -51,15 +51,15 @@ export function forgetProcess(dir: string, name: string): void {
   rmSync(recordFile(dir, name), { force: true });
 }
 
+/** The names in a folder; none where there is no such folder. */
+export function filesIn(folder: string): string[] {
+  return existsSync(folder) ? readdirSync(folder) : [];
+}
+
 /** The processes of an installation that are still running. */
 export function recordedProcesses(dir: string): ProcessRecord[] {
-  let names: string[] = [];
-  try {
-    names = readdirSync(join(dir, 'run')).filter((name) => name.endsWith('.json'));
-  } catch {
-    return [];
-  }
-  return names
+  return filesIn(join(dir, 'run'))
+    .filter((name) => name.endsWith('.json'))
     .map((name) => JSON.parse(readFileSync(join(dir, 'run', name), 'utf8')) as Partial<ProcessRecord>)
     .filter((record): record is ProcessRecord => typeof record.pid === 'number' && isRunning(record as ProcessRecord));
 }

@@ -1,11 +1,11 @@
-import { readdirSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { installationAccounts } from './accounts.ts';
 import { LOCAL } from './paths.ts';
 import { freePort } from './ports.ts';
 import { closeDefaultDatabases, withAdmin } from './postgres/databases.ts';
 import { startPostgres } from './postgres/server.ts';
-import { recordedProcesses, startTimeOf, stopProcess } from './processes.ts';
+import { filesIn, recordedProcesses, startTimeOf, stopProcess } from './processes.ts';
 import { startRabbitmqNode } from './rabbitmq/node.ts';
 
 /** The servers that a test run shares; each test file makes a database and a vhost of its own in them. */
@@ -19,12 +19,7 @@ const TEST = join(LOCAL, 'test');
 
 /** Stops and deletes what test runs left behind that were ended by force. Folders are named for their process. */
 export async function removeStaleTestRuntimes(): Promise<void> {
-  let names: string[] = [];
-  try {
-    names = readdirSync(TEST).filter((name) => /^\d+(-|$)/.test(name));
-  } catch {
-    return;
-  }
+  const names = filesIn(TEST).filter((name) => /^\d+(-|$)/.test(name));
   for (const name of names.filter((folder) => startTimeOf(parseInt(folder, 10)) === null)) {
     for (const record of recordedProcesses(join(TEST, name))) await stopProcess(record, { graceMs: 5_000 });
     rmSync(join(TEST, name), { recursive: true, force: true });
@@ -48,7 +43,8 @@ export async function startTestRuntime(
   // Both are awaited in any case, so that a failure of one does not leave the other running.
   const [postgres, rabbitmq] = await Promise.allSettled(starting);
   const stop = async () => {
-    await Promise.all([postgres, rabbitmq].map((s) => (s.status === 'fulfilled' ? s.value.stop() : undefined)));
+    const started = [postgres, rabbitmq].flatMap((s) => (s.status === 'fulfilled' ? [s.value] : []));
+    await Promise.all(started.map((server) => server.stop()));
     rmSync(dir, { recursive: true, force: true });
   };
   if (postgres.status === 'rejected' || rabbitmq.status === 'rejected') {

@@ -1,8 +1,9 @@
 /** npm run reset: stops everything of this repository and deletes its local data, and nothing else. */
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   containerName,
+  filesIn,
   LOCAL,
   recordedProcesses,
   removeRabbitmqVolume,
@@ -28,7 +29,7 @@ if (holder) {
 }
 await out.step('processes', async () => {
   const tests = join(LOCAL, 'test');
-  const folders = [LOCAL, ...(existsSync(tests) ? readdirSync(tests).map((name) => join(tests, name)) : [])];
+  const folders = [LOCAL, ...filesIn(tests).map((name) => join(tests, name))];
   const records = folders.flatMap(recordedProcesses);
   await stopAll(records);
   await stopInfrastructure();

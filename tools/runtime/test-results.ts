@@ -1,0 +1,73 @@
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify, stripVTControlCharacters } from 'node:util';
+import { ROOT } from '../../infra/index.ts';
+import { toolEnvironment } from './commands.ts';
+
+export interface Tally {
+  target: string;
+  passed: number;
+  failed: number;
+  /** Names of what failed. */
+  failures: string[];
+}
+
+interface JestResults {
+  numPassedTests: number;
+  numFailedTests: number;
+  testResults: {
+    name: string;
+    status: string;
+    message: string;
+    assertionResults: { status: string; fullName: string }[];
+  }[];
+}
+
+/** What Jest wrote for one project. A suite that could not run at all counts as one failure, as does a missing file. */
+export function readJestResults(folder: string, project: string, target: string): Tally {
+  let results: JestResults;
+  try {
+    results = JSON.parse(readFileSync(join(folder, `${project}.${target}.json`), 'utf8')) as JestResults;
+  } catch {
+    return { target, passed: 0, failed: 1, failures: [`${project}:${target} did not run`] };
+  }
+  const failures = results.testResults.flatMap(({ name, status, assertionResults }) => {
+    const failed = assertionResults
+      .filter((assertion) => assertion.status === 'failed')
+      .map(({ fullName }) => fullName);
+    if (failed.length > 0) return failed;
+    return status === 'failed' ? [`${name.replace(`${ROOT}/`, '')} could not run`] : [];
+  });
+  return { target, passed: results.numPassedTests, failed: failures.length, failures };
+}
+
+export function addUp(target: string, tallies: Tally[]): Tally {
+  return {
+    target,
+    passed: tallies.reduce((sum, { passed }) => sum + passed, 0),
+    failed: tallies.reduce((sum, { failed }) => sum + failed, 0),
+    failures: tallies.flatMap(({ failures }) => failures),
+  };
+}
+
+/** The tasks that Nx names at its end under "Failed tasks:". */
+export function failedTasks(printed: string): Set<string> {
+  const [, list = ''] = stripVTControlCharacters(printed).split('Failed tasks:');
+  return new Set([...list.matchAll(/^- (\S+:\S+)/gm)].map(([, task]) => task!));
+}
+
+/** Every project that has one of the targets. */
+export async function tasksOf(targets: string[]): Promise<{ project: string; target: string }[]> {
+  const options = { cwd: ROOT, env: toolEnvironment() };
+  const found = [];
+  for (const target of targets) {
+    const { stdout } = await promisify(execFile)(
+      'nx',
+      ['show', 'projects', `--with-target=${target}`, '--json'],
+      options,
+    );
+    for (const project of JSON.parse(stdout) as string[]) found.push({ project, target });
+  }
+  return found;
+}

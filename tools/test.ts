@@ -1,0 +1,117 @@
+/**
+ * npm test                 lint, types, unit, integration and e2e tests of every project
+ * npm run test:platform    what needs root, images, faults or long runs
+ *
+ * Starts PostgreSQL and RabbitMQ for the run on free ports, under .local/test: it passes beside a running `npm start`
+ * and leaves nothing behind. Its last line adds up all suites; lint and type check count as one check per project.
+ */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { removeStaleTestRuntimes, ROOT, startTestRuntime, testFolder } from '../infra/index.ts';
+import { addUp, failedTasks, readJestResults, tasksOf, type Tally } from './runtime/test-results.ts';
+import { bold, dim, green, Output, red, seconds, toolEnvironment } from './runtime/index.ts';
+
+const isPlatform = process.argv.includes('--platform');
+const CHECKS = ['lint', 'typecheck'];
+const SUITES = isPlatform ? ['platform'] : ['test', 'integration', 'e2e'];
+const TARGETS = isPlatform ? SUITES : [...CHECKS, ...SUITES];
+const RESULTS = join(ROOT, 'dist', 'results');
+
+const startedAtMs = performance.now();
+const out = new Output();
+let nx: ChildProcess | null = null;
+let stopRuntime: () => Promise<void> = () => Promise.resolve();
+let interrupted = false;
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(signal, () => {
+    if (interrupted) return;
+    interrupted = true;
+    out.line(`${signal}: ending the tests`);
+    // The whole group: Nx, its tasks and what these have started.
+    if (nx?.pid) process.kill(-nx.pid, 'SIGTERM');
+  });
+}
+
+/** Runs Nx with its output shown as it comes; answers its exit code and what it printed. */
+function runNx(args: string[], env: NodeJS.ProcessEnv): Promise<{ code: number; printed: string }> {
+  const child = spawn('nx', args, { cwd: ROOT, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+  nx = child;
+  let printed = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      printed += text;
+      process.stdout.write(text);
+    });
+  }
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code) => resolve({ code: code ?? 1, printed }));
+  });
+}
+
+async function startServers() {
+  await removeStaleTestRuntimes();
+  const { stop, pids: _, ...runtime } = await startTestRuntime(testFolder());
+  stopRuntime = stop;
+  return { what: 'PostgreSQL and RabbitMQ on free ports, under .local/test', value: runtime };
+}
+
+async function run(): Promise<boolean> {
+  rmSync(RESULTS, { recursive: true, force: true });
+  out.line(bold(`Cabstand: ${isPlatform ? 'platform tests' : 'lint, types, unit, integration and e2e tests'}`));
+  const tasks = await tasksOf(TARGETS);
+  const runtime = await out.step('servers', startServers);
+  const env = { ...toolEnvironment(), CABSTAND_TEST_RUNTIME: JSON.stringify(runtime), FORCE_COLOR: '0' };
+  const nothing = { code: 0, printed: '' };
+  const args = ['run-many', `--targets=${TARGETS.join(',')}`, '--output-style=static', '--nxBail=false'];
+  const { code, printed } = tasks.length > 0 && !interrupted ? await runNx(args, env) : nothing;
+  await out.step('servers', async () => {
+    await stopRuntime();
+    return { what: 'stopped', value: null };
+  });
+
+  const failed = failedTasks(printed);
+  const tallies = TARGETS.map((target): Tally => {
+    const projects = tasks.filter((task) => task.target === target).map(({ project }) => project);
+    if (SUITES.includes(target))
+      return addUp(
+        target,
+        projects.map((project) => readJestResults(RESULTS, project, target)),
+      );
+    const bad = projects.filter((project) => failed.has(`${project}:${target}`));
+    return {
+      target,
+      passed: projects.length - bad.length,
+      failed: bad.length,
+      failures: bad.map((p) => `${p}:${target}`),
+    };
+  });
+  report(tallies);
+  const all = addUp('all', tallies);
+  // What failed before any suite could run (a build, Nx itself) is a failure as well.
+  const unseen = (code !== 0 || interrupted) && all.failed === 0 ? 1 : 0;
+  if (unseen) out.line(red(`  nx ended with exit code ${code}; what it printed above says why`));
+  out.line(dim(`  took ${seconds(startedAtMs)}`));
+  out.line(`${all.passed} passed, ${all.failed + unseen} failed`);
+  return all.failed + unseen === 0;
+}
+
+function report(tallies: Tally[]): void {
+  out.line();
+  for (const { target, passed, failed, failures } of tallies) {
+    const mark = failed === 0 ? green('✓') : red('✗');
+    out.line(`  ${mark} ${target.padEnd(12)} ${passed} passed, ${failed} failed`);
+    for (const failure of failures) out.line(`      ${red(failure)}`);
+  }
+}
+
+try {
+  process.exitCode = (await run()) ? 0 : 1;
+} catch (error) {
+  await stopRuntime();
+  out.line(red((error as Error).message));
+  out.line('0 passed, 1 failed');
+  process.exitCode = 1;
+}
