@@ -107,11 +107,10 @@ function environmentOf(service: ServiceName, around: Surroundings): Record<strin
   const { broker, operators, ports, database, extra } = around;
   const issuerOf = (issuing: 'passenger' | 'driver') => {
     const issuer = `http://127.0.0.1:${ports[issuing]}`;
-    // A service asks its own database for its own keys, whichever replica it is.
-    const jwksUri = issuing === service ? 'own:keys' : `${issuer}/.well-known/jwks.json`;
-    return { issuer, jwksUri, algorithm: 'ES256', roles: [issuing] };
+    return { issuer, jwksUri: `${issuer}/.well-known/jwks.json`, algorithm: 'ES256', roles: [issuing] };
   };
-  const issuers = service === 'trip' ? [issuerOf('passenger'), issuerOf('driver')] : [issuerOf(service)];
+  // Passenger and driver service believe their own tokens without being told.
+  const issuers = service === 'trip' ? [issuerOf('passenger'), issuerOf('driver')] : [];
   const signing = {
     PUBLIC_URL: `http://127.0.0.1:${ports[service]}`,
     KEY_ENCRYPTION_KEY: randomBytes(32).toString('base64'),

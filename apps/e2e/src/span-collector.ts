@@ -1,0 +1,81 @@
+import { createServer, type Server } from 'node:http';
+import { once } from 'node:events';
+
+/** What a test needs of an exported span. */
+export interface Span {
+  service: string;
+  traceId: string;
+  spanId: string;
+  parentSpanId: string | undefined;
+  name: string;
+  attributes: Record<string, unknown>;
+}
+
+interface OtlpAttribute {
+  key: string;
+  value: Record<string, unknown>;
+}
+interface OtlpSpan {
+  traceId: string;
+  spanId: string;
+  parentSpanId?: string;
+  name: string;
+  attributes?: OtlpAttribute[];
+}
+interface OtlpTraces {
+  resourceSpans?: {
+    resource?: { attributes?: OtlpAttribute[] };
+    scopeSpans?: { spans?: OtlpSpan[] }[];
+  }[];
+}
+
+/** A collector as small as can be: takes OTLP over HTTP in JSON, and keeps the spans. */
+export class SpanCollector {
+  readonly url: string;
+  readonly spans: Span[] = [];
+  readonly #server: Server;
+
+  private constructor(server: Server, url: string) {
+    this.#server = server;
+    this.url = url;
+  }
+
+  static async start(): Promise<SpanCollector> {
+    const server = createServer();
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const address = server.address();
+    if (address === null || typeof address === 'string') throw new Error('an HTTP server has a port');
+    const collector = new SpanCollector(server, `http://127.0.0.1:${address.port}`);
+    server.on('request', (request, response) => {
+      const chunks: Buffer[] = [];
+      request.on('data', (chunk: Buffer) => chunks.push(chunk));
+      request.on('end', () => {
+        if (request.url?.endsWith('/v1/traces'))
+          collector.#keep(JSON.parse(String(Buffer.concat(chunks))) as OtlpTraces);
+        response.setHeader('content-type', 'application/json').end('{}');
+      });
+    });
+    return collector;
+  }
+
+  async stop(): Promise<void> {
+    this.#server.closeAllConnections();
+    this.#server.close();
+    await once(this.#server, 'close');
+  }
+
+  #keep({ resourceSpans = [] }: OtlpTraces): void {
+    for (const { resource, scopeSpans = [] } of resourceSpans) {
+      const service = String(flat(resource?.attributes)['service.name']);
+      for (const span of scopeSpans.flatMap(({ spans = [] }) => spans)) {
+        const { traceId, spanId, name } = span;
+        const parentSpanId = span.parentSpanId || undefined;
+        this.spans.push({ service, traceId, spanId, parentSpanId, name, attributes: flat(span.attributes) });
+      }
+    }
+  }
+}
+
+const flat = (attributes: OtlpAttribute[] = []): Record<string, unknown> =>
+  Object.fromEntries(attributes.map(({ key, value }) => [key, Object.values(value)[0]]));
