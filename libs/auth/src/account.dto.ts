@@ -16,14 +16,14 @@ export const PersonName = z
   .trim()
   .min(1)
   .max(100)
-  .regex(/^[^\p{C}]*$/u, 'must not contain control characters');
+  .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'must not contain control characters');
 
 /** E.164, or close to it: digits with the usual separators. */
 export const Phone = z
   .string()
   .trim()
   .max(25)
-  .regex(/^\+?[0-9][0-9 ()./-]{3,}$/, 'must be a phone number');
+  .regex(/^\+?[0-9(][0-9 ()./-]{3,}$/, 'must be a phone number');
 
 export const PasswordChange = z.strictObject({ currentPassword: z.string().max(256), newPassword: Password });
 export type PasswordChange = z.infer<typeof PasswordChange>;

@@ -42,7 +42,7 @@ export interface Policy<Row, Action extends string = string> {
  */
 export function definePolicy<Row extends object, Action extends string = string>(
   name: string,
-  rules: readonly PolicyRule<Row, Action>[],
+  rules: readonly PolicyRule<NoInfer<Row>, NoInfer<Action>>[],
 ): Policy<Row, Action> {
   // A principal lives as long as its request, and is asked about more than one row in lists and streams.
   const abilities = new WeakMap<Principal, MongoAbility>();

@@ -1,0 +1,73 @@
+import { claimedIssuer, readShape, TOKEN_MAX_BYTES } from './token-shape.ts';
+
+const part = (value: unknown) =>
+  Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url');
+const HEADER = { alg: 'ES256', typ: 'at+jwt', kid: 'k1' };
+const PAYLOAD = { iss: 'https://a.test' };
+const SIGNATURE = part('signature');
+const token = (header: unknown = HEADER, payload: unknown = PAYLOAD) => `${part(header)}.${part(payload)}.${SIGNATURE}`;
+
+describe('the shape of a token', () => {
+  it('is read', () => {
+    expect(readShape(token())).toEqual({ kid: 'k1', alg: 'ES256', issuer: 'https://a.test' });
+    expect(readShape(token({ ...HEADER, typ: 'application/AT+JWT' }))).not.toBeNull();
+  });
+
+  it.each([
+    ['empty', ''],
+    ['no dots', 'abc'],
+    ['two parts', `${part(HEADER)}.${part(PAYLOAD)}`],
+    ['four parts', `${token()}.${SIGNATURE}`],
+    ['five parts (JWE)', `${token()}.${SIGNATURE}.${SIGNATURE}`],
+    ['no signature', `${part(HEADER)}.${part(PAYLOAD)}.`],
+    ['padding', `${part(HEADER)}.${part(PAYLOAD)}.YQ==`],
+    ['plain base64 alphabet', `${part(HEADER)}.${part(PAYLOAD)}.+/+/`],
+    ['white space', `${part(HEADER)}.${part(PAYLOAD)}. ${SIGNATURE}`],
+    ['bits behind the last byte', `${part(HEADER)}.${part(PAYLOAD)}.YR`],
+    ['an impossible length', `${part(HEADER)}.${part(PAYLOAD)}.YWFhY`],
+    ['too long', token(HEADER, { ...PAYLOAD, filler: 'x'.repeat(TOKEN_MAX_BYTES) })],
+    ['a header that is not JSON', `${part('{')}.${part(PAYLOAD)}.${SIGNATURE}`],
+    ['a header that is an array', token([])],
+    ['a header that is null', token('null')],
+    ['a payload that is a string', token(HEADER, '"x"')],
+    ['invalid UTF-8', `${Buffer.from([0x7b, 0xff, 0x7d]).toString('base64url')}.${part(PAYLOAD)}.${SIGNATURE}`],
+    ['typ JWT', token({ ...HEADER, typ: 'JWT' })],
+    ['no typ', token({ alg: 'ES256', kid: 'k1' })],
+    ['no kid', token({ alg: 'ES256', typ: 'at+jwt' })],
+    ['an empty kid', token({ ...HEADER, kid: '' })],
+    ['a kid that is a number', token({ ...HEADER, kid: 1 })],
+    ['a long kid', token({ ...HEADER, kid: 'k'.repeat(201) })],
+    ['no alg', token({ typ: 'at+jwt', kid: 'k1' })],
+    ['no issuer', token(HEADER, {})],
+    ['two issuers', token(HEADER, { iss: ['https://a.test'] })],
+    ...['jwk', 'jku', 'x5c', 'x5u', 'crit', 'b64', 'zip', 'enc'].map((name) => [
+      name,
+      token({ ...HEADER, [name]: [] }),
+    ]),
+  ])('is refused: %s', (_, text) => {
+    expect(readShape(text)).toBeNull();
+  });
+});
+
+describe('the claimed issuer', () => {
+  const trusted = [
+    { issuer: 'https://a.test', jwksUri: 'https://a.test/jwks', algorithm: 'ES256' as const, roles: [] },
+  ];
+  const claimed = { kid: 'k1', alg: 'ES256', issuer: 'https://a.test' };
+
+  it('is one of the trusted ones, with the algorithm that is pinned for it', () => {
+    expect(claimedIssuer(claimed, trusted)).toBe(trusted[0]);
+  });
+
+  it.each([
+    ['another issuer', { ...claimed, issuer: 'https://b.test' }],
+    ['a trailing slash', { ...claimed, issuer: 'https://a.test/' }],
+    ['another case', { ...claimed, issuer: 'https://A.test' }],
+    ['no signature', { ...claimed, alg: 'none' }],
+    ['a shared secret', { ...claimed, alg: 'HS256' }],
+    ['another asymmetric algorithm', { ...claimed, alg: 'RS256' }],
+    ['another spelling', { ...claimed, alg: 'es256' }],
+  ])('is refused: %s', (_, changed) => {
+    expect(claimedIssuer(changed, trusted)).toBeNull();
+  });
+});
