@@ -1,0 +1,77 @@
+import {
+  authEntities,
+  authMigrations,
+  AuthModule,
+  ownIssuer,
+  sessionEntities,
+  sessionMigrations,
+  SessionsModule,
+} from '@cabstand/auth';
+import { messagingEntities, messagingMigrations, MessagingModule } from '@cabstand/messaging';
+import {
+  DatabaseModule,
+  idempotencyEntities,
+  idempotencyMigrations,
+  type DatabaseOptions,
+} from '@cabstand/service-defaults';
+import { Global, Module, type DynamicModule } from '@nestjs/common';
+import type { Config } from './config.ts';
+import { Availability } from './dispatch/availability.entity.ts';
+import { DispatchSettings } from './dispatch/dispatch-settings.ts';
+import { Dispatch } from './dispatch/dispatch.entity.ts';
+import { Offer } from './dispatch/offer.entity.ts';
+import { DriverDirectory } from './driver/driver.directory.ts';
+import { Driver } from './driver/driver.entity.ts';
+import { DriverModule } from './driver/driver.module.ts';
+import { CreateDrivers1760000000000 } from './migrations/1760000000000-create-drivers.ts';
+import { Position } from './position/position.entity.ts';
+import { PositionModule } from './position/position.module.ts';
+import { DriverEvent } from './stream/driver-event.entity.ts';
+
+@Global()
+@Module({})
+class DriverAppModule {}
+
+/** The composition root. */
+export const appModule = (config: Config): DynamicModule => ({
+  module: DriverAppModule,
+  imports: [
+    DatabaseModule.forRoot(databaseOptions(config)),
+    MessagingModule.forRoot({
+      service: 'driver',
+      amqpUrl: config.AMQP_URL,
+      managementUrl: config.AMQP_MANAGEMENT_URL,
+    }),
+    AuthModule.forRoot({
+      audience: 'driver',
+      trustedIssuers: [ownIssuer(config.PUBLIC_URL, 'driver'), ...config.TRUSTED_ISSUERS],
+    }),
+    SessionsModule.forRoot({
+      issuer: config.PUBLIC_URL,
+      role: 'driver',
+      audience: ['driver', 'trip'],
+      keyEncryptionKey: config.KEY_ENCRYPTION_KEY,
+      refreshTokenKey: config.REFRESH_TOKEN_KEY,
+      accessTokenTtlMs: config.ACCESS_TOKEN_TTL,
+      refreshTokenTtlMs: config.REFRESH_TOKEN_TTL,
+      accounts: DriverDirectory,
+    }),
+    DriverModule,
+    PositionModule,
+  ],
+  providers: [{ provide: DispatchSettings, useValue: new DispatchSettings(config) }],
+  exports: [DispatchSettings],
+});
+
+export const databaseOptions = (config: Pick<Config, 'DATABASE_URL' | 'DATABASE_POOL_SIZE'>): DatabaseOptions => ({
+  url: config.DATABASE_URL,
+  poolSize: config.DATABASE_POOL_SIZE,
+  entities: [
+    ...[Driver, Availability, Dispatch, Offer, Position, DriverEvent],
+    ...[...sessionEntities, ...authEntities, ...messagingEntities, ...idempotencyEntities],
+  ],
+  migrations: [
+    ...[...messagingMigrations, ...idempotencyMigrations, ...authMigrations, ...sessionMigrations],
+    CreateDrivers1760000000000,
+  ],
+});

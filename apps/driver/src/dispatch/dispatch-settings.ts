@@ -1,0 +1,24 @@
+import type { Config } from '../config.ts';
+
+/** How this service dispatches. */
+export class DispatchSettings {
+  /** Farthest driver that is offered a trip. */
+  readonly maxPickupM: number;
+  readonly offerTtlMs: number;
+  readonly deadlineMs: number;
+  readonly maxRefusals: number;
+  readonly positionMaxAgeMs: number;
+  readonly sweepEveryMs: number;
+  /** `iss` of the drivers' tokens. */
+  readonly issuer: string;
+
+  constructor(config: Config) {
+    this.maxPickupM = config.DISPATCH_MAX_PICKUP_M;
+    this.offerTtlMs = config.DISPATCH_OFFER_TTL;
+    this.deadlineMs = config.DISPATCH_DEADLINE;
+    this.maxRefusals = config.DISPATCH_MAX_REFUSALS;
+    this.positionMaxAgeMs = config.DISPATCH_POSITION_MAX_AGE;
+    this.sweepEveryMs = config.DISPATCH_SWEEP_EVERY;
+    this.issuer = config.PUBLIC_URL;
+  }
+}

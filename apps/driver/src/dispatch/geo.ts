@@ -1,0 +1,59 @@
+import type { GeoPoint } from '@cabstand/contracts';
+
+/** IUGG mean radius of the earth. */
+const EARTH_RADIUS_M = 6_371_008.8;
+const radians = (degrees: number) => (degrees * Math.PI) / 180;
+const degrees = (radian: number) => (radian * 180) / Math.PI;
+
+/** Metres over the surface of a spherical earth, by the haversine formula; within 0.6 % of the ellipsoid. */
+export function greatCircleM(from: GeoPoint, to: GeoPoint): number {
+  const sinLat = Math.sin(radians(to.lat - from.lat) / 2);
+  const sinLng = Math.sin(radians(to.lng - from.lng) / 2);
+  const haversine = sinLat ** 2 + Math.cos(radians(from.lat)) * Math.cos(radians(to.lat)) * sinLng ** 2;
+  // Rounding can push antipodes a little over 1, where asin is NaN.
+  return 2 * EARTH_RADIUS_M * Math.asin(Math.sqrt(Math.min(1, haversine)));
+}
+
+/** Degrees that hold every point of a circle, and more: what an index can answer before distances are exact. */
+export interface BoundingBox {
+  south: number;
+  north: number;
+  /** One range of longitudes, or two where the circle crosses the antimeridian. Each `from` ≤ `to`. */
+  lngs: { from: number; to: number }[];
+}
+
+/** The box of the circle with this radius (J. P. Matuschek, "Finding Points Within a Distance of a Latitude/Longitude"). */
+export function boundingBox(centre: GeoPoint, radiusM: number): BoundingBox {
+  // A millimetre more than the circle, so that no point on its edge is lost to rounding.
+  const angle = (radiusM + 0.001) / EARTH_RADIUS_M;
+  const south = centre.lat - degrees(angle);
+  const north = centre.lat + degrees(angle);
+  // Around a pole the circle holds every longitude.
+  if (south <= -90 || north >= 90) return { south, north, lngs: [{ from: -180, to: 180 }] };
+  const reach = degrees(Math.asin(Math.min(1, Math.sin(angle) / Math.cos(radians(centre.lat))))) + 1e-9;
+  const west = centre.lng - reach;
+  const east = centre.lng + reach;
+  if (reach >= 180) return { south, north, lngs: [{ from: -180, to: 180 }] };
+  if (west < -180)
+    return {
+      south,
+      north,
+      lngs: [
+        { from: west + 360, to: 180 },
+        { from: -180, to: east },
+      ],
+    };
+  if (east > 180)
+    return {
+      south,
+      north,
+      lngs: [
+        { from: west, to: 180 },
+        { from: -180, to: east - 360 },
+      ],
+    };
+  return { south, north, lngs: [{ from: west, to: east }] };
+}
+
+export const contains = (box: BoundingBox, { lat, lng }: GeoPoint) =>
+  lat >= box.south && lat <= box.north && box.lngs.some(({ from, to }) => lng >= from && lng <= to);

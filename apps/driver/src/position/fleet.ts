@@ -1,0 +1,59 @@
+import { definePolicy, type Principal } from '@cabstand/auth';
+import type { StreamEvent, StreamSource } from '@cabstand/service-defaults';
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+
+const LOOK_EVERY_MS = 1_000;
+
+export const fleetPolicy = definePolicy<{ kind: 'fleet' }, 'follow'>('Fleet', [{ role: 'operator', can: ['follow'] }]);
+
+interface Row {
+  driverId: string;
+  lat: number;
+  lng: number;
+  headingDeg: number | null;
+  speedMps: number | null;
+  at: Date;
+  tripId: string | null;
+}
+
+/** What operators see: every online driver's position. Read from the database, so that any replica shows all of it. */
+@Injectable()
+export class Fleet {
+  constructor(private readonly dataSource: DataSource) {}
+
+  source(principal: Principal): StreamSource {
+    // What this stream has shown. Nothing to resume: whoever comes back sees everything anew.
+    const shownAt = new Map<string, number>();
+    return {
+      principal,
+      allowed: () => fleetPolicy.allows(principal, 'follow', { kind: 'fleet' }),
+      read: async () => ({ events: await this.news(shownAt), cursor: null }),
+      subscribe: ({ wake }) => {
+        const timer = setInterval(wake, LOOK_EVERY_MS);
+        return () => clearInterval(timer);
+      },
+    };
+  }
+
+  private async news(shownAt: Map<string, number>): Promise<StreamEvent[]> {
+    const online: Row[] = await this.dataSource.query(
+      `SELECT p.driver_id AS "driverId", p.lat, p.lng, p.heading_deg AS "headingDeg", p.speed_mps AS "speedMps", p.at,
+              CASE a.reserved_as WHEN 'trip' THEN a.reserved_trip_id END AS "tripId"
+         FROM availability a JOIN positions p ON p.driver_id = a.driver_id WHERE a.status = 'online'`,
+    );
+    const events: StreamEvent[] = [];
+    for (const { lat, lng, ...row } of online) {
+      if (shownAt.get(row.driverId) === row.at.getTime()) continue;
+      shownAt.set(row.driverId, row.at.getTime());
+      events.push({ event: 'position', data: { ...row, position: { lat, lng } } });
+    }
+    const still = new Set(online.map(({ driverId }) => driverId));
+    for (const driverId of shownAt.keys()) {
+      if (still.has(driverId)) continue;
+      shownAt.delete(driverId);
+      events.push({ event: 'driver-offline', data: { driverId } });
+    }
+    return events;
+  }
+}

@@ -1,0 +1,115 @@
+import { Sessions, type Principal } from '@cabstand/auth';
+import { Live, Transactions } from '@cabstand/messaging';
+import { Jobs, type StreamEvent, type StreamSource } from '@cabstand/service-defaults';
+import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { DataSource, type EntityManager } from 'typeorm';
+import { z } from 'zod';
+import { Availability } from '../dispatch/availability.entity.ts';
+import { Dispatch } from '../dispatch/dispatch.entity.ts';
+import { toOfferView } from '../dispatch/offer.dto.ts';
+import { Offer } from '../dispatch/offer.entity.ts';
+import { workPolicy } from '../driver/driver.policy.ts';
+import { DriverEvent } from './driver-event.entity.ts';
+
+const WAKE = 'wake.driver-stream';
+const WakeUp = z.object({ driverId: z.uuid() });
+const READ_AT_MOST = 100;
+const PRUNE_EVERY_MS = 60_000;
+
+/** What drivers are told: written with what causes it, read by whichever replica holds the driver's stream. */
+@Injectable()
+export class DriverStream implements OnApplicationBootstrap, OnModuleDestroy {
+  private readonly listeners = new Map<string, Set<() => void>>();
+  private unsubscribe: () => void = () => undefined;
+
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly transactions: Transactions,
+    private readonly live: Live,
+    private readonly sessions: Sessions,
+    private readonly jobs: Jobs,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.unsubscribe = this.live.subscribe('driver', WAKE, (payload) => {
+      const { success, data } = WakeUp.safeParse(payload);
+      if (success) this.wake(data.driverId);
+    });
+    this.jobs.every(PRUNE_EVERY_MS, 'driver-stream-prune', () =>
+      this.dataSource.query(`DELETE FROM driver_stream WHERE created_at < now() - interval '1 day'`),
+    );
+  }
+
+  onModuleDestroy(): void {
+    this.unsubscribe();
+  }
+
+  /** Locks the driver's availability, for numbers that ascend with the commits. Nothing for a driver who is gone. */
+  async append(tx: EntityManager, driverId: string, event: DriverEvent['event'], data: object): Promise<void> {
+    await tx.query(
+      `WITH next AS (UPDATE availability SET stream_sequence = stream_sequence + 1 WHERE driver_id = $1 RETURNING stream_sequence)
+       INSERT INTO driver_stream (driver_id, sequence, event, data) SELECT $1, stream_sequence, $2, $3 FROM next`,
+      [driverId, event, JSON.stringify(data)],
+    );
+    this.transactions.afterCommit(() => {
+      this.wake(driverId);
+      this.live.publish(WAKE, { driverId });
+    });
+  }
+
+  /** @throws DomainError NOT_FOUND */
+  async source(principal: Principal): Promise<StreamSource> {
+    const driverId = this.sessions.accountIdOf(principal);
+    const availability = await this.dataSource.manager.findOneBy(Availability, { driverId });
+    workPolicy.check(principal, 'work', availability);
+    return {
+      principal,
+      allowed: () => workPolicy.allows(principal, 'work', availability),
+      read: (cursor) => (cursor === null ? this.current(driverId) : this.after(driverId, cursor)),
+      subscribe: ({ wake }) => this.listen(driverId, wake),
+    };
+  }
+
+  private async after(driverId: string, cursor: string) {
+    const found = await this.dataSource
+      .createQueryBuilder(DriverEvent, 'e')
+      .where('e.driverId = :driverId AND e.sequence > :cursor', { driverId, cursor })
+      .orderBy('e.sequence')
+      .limit(READ_AT_MOST)
+      .getMany();
+    // The rest of a long absence is read at once, not with the next event.
+    if (found.length === READ_AT_MOST) setImmediate(() => this.wake(driverId));
+    const events = found.map(({ sequence, event, data }): StreamEvent => ({ id: sequence, event, data }));
+    return { events, cursor: found.at(-1)?.sequence ?? cursor };
+  }
+
+  /** The open offer or the trip under way. The number is read first: what happens meanwhile is told again, not missed. */
+  private async current(driverId: string) {
+    const { manager } = this.dataSource;
+    const { streamSequence: cursor, reservedTripId: tripId } = await manager.findOneByOrFail(Availability, {
+      driverId,
+    });
+    const dispatch = tripId && (await manager.findOneBy(Dispatch, { tripId }));
+    if (!dispatch) return { events: [], cursor };
+    const offer = await manager.findOneBy(Offer, { tripId: dispatch.tripId, driverId, status: 'open' });
+    const { tripStatus: status } = dispatch;
+    const events: StreamEvent[] = [];
+    if (offer) events.push({ id: cursor, event: 'offer', data: toOfferView(offer, dispatch) });
+    else if (status !== 'requested')
+      events.push({ id: cursor, event: 'trip', data: { tripId: dispatch.tripId, status } });
+    return { events, cursor };
+  }
+
+  private listen(driverId: string, wake: () => void): () => void {
+    const listeners = this.listeners.get(driverId) ?? new Set();
+    this.listeners.set(driverId, listeners.add(wake));
+    return () => {
+      listeners.delete(wake);
+      if (listeners.size === 0) this.listeners.delete(driverId);
+    };
+  }
+
+  private wake(driverId: string): void {
+    for (const wake of this.listeners.get(driverId) ?? []) wake();
+  }
+}
