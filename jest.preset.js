@@ -25,17 +25,21 @@ const KINDS = {
   /** Pure functions, no I/O. */
   unit: { testMatch: ['<rootDir>/**/*.spec.ts'], testPathIgnorePatterns: ['/node_modules/', '\\.int\\.spec\\.ts$'] },
   /** Real PostgreSQL and RabbitMQ. */
-  integration: { testMatch: ['<rootDir>/**/*.int.spec.ts'], ...withServers, testTimeout: 60_000 },
+  integration: { testMatch: ['<rootDir>/**/*.int.spec.ts'], ...withServers },
   /** Journeys over running services. */
-  e2e: { testMatch: ['<rootDir>/test/**/*.e2e.spec.ts'], ...withServers, testTimeout: 60_000 },
+  e2e: { testMatch: ['<rootDir>/test/**/*.e2e.spec.ts'], ...withServers },
   /** The same with faults that take long or need root: for `npm run test:platform`. */
-  platform: { testMatch: ['<rootDir>/test/**/*.platform.spec.ts'], ...withServers, testTimeout: 300_000 },
+  platform: { testMatch: ['<rootDir>/test/**/*.platform.spec.ts'], ...withServers },
 };
+
+const TIMEOUT_MS = { unit: 5_000, integration: 60_000, e2e: 60_000, platform: 300_000 };
 
 /** What a project's jest.config.js exports: its suites, chosen with `--selectProjects <kind>`. */
 export const suites = (rootDir, ...kinds) => ({
   passWithNoTests: true,
   // Nx already runs as many projects at once as the machine has cores.
   maxWorkers: 1,
+  // Jest takes a time-out only for all projects together, and silently ignores each one's own.
+  testTimeout: Math.max(...kinds.map((kind) => TIMEOUT_MS[kind])),
   projects: kinds.map((kind) => ({ ...base, ...KINDS[kind], displayName: kind, rootDir })),
 });
