@@ -1,4 +1,5 @@
-import { createParamDecorator, SetMetadata, type ExecutionContext } from '@nestjs/common';
+import { applyDecorators, createParamDecorator, SetMetadata, type ExecutionContext } from '@nestjs/common';
+import { ApiBearerAuth } from '@nestjs/swagger';
 import type { Policy } from './policy.ts';
 import type { Principal } from './principal.ts';
 
@@ -15,7 +16,10 @@ export const Public = () => SetMetadata(ACCESS, 'public' satisfies Access);
  * Which rows is the use case's to ask, with `policy.check` or `policy.where`: the guard has loaded nothing.
  */
 export const Authorize = <Row, Action extends string>(policy: Policy<Row, Action>, action: Action) =>
-  SetMetadata(ACCESS, { policy: policy as unknown as Policy<never>, action } satisfies Access);
+  applyDecorators(
+    SetMetadata(ACCESS, { policy: policy as unknown as Policy<never>, action } satisfies Access),
+    ApiBearerAuth(),
+  );
 
 /** The verified principal of a route that has @Authorize. */
 export const CurrentPrincipal = createParamDecorator((_: unknown, context: ExecutionContext): Principal => {
