@@ -1,7 +1,14 @@
 import { Authorize, CurrentPrincipal, type Principal } from '@cabstand/auth';
-import { ApiAnswer, ApiProblems, Idempotent, pageOf, PageQuery, type Page } from '@cabstand/service-defaults';
+import {
+  ApiAnswer,
+  ApiProblems,
+  ApiStream,
+  Idempotent,
+  pageOf,
+  PageQuery,
+  type Page,
+} from '@cabstand/service-defaults';
 import { Body, Controller, Get, HttpCode, Param, Post, Query, Res } from '@nestjs/common';
-import { ApiProduces } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { Cancellation, RatingRequest, RatingView, TripId, TripRequest, TripView } from './trip.dto.ts';
 import { tripPolicy } from './trip.policy.ts';
@@ -108,8 +115,7 @@ export class TripController {
    */
   @Get(':id/events')
   @Authorize(tripPolicy, 'read')
-  @ApiProduces('text/event-stream')
-  @ApiAnswer(200)
+  @ApiStream('`trip` and `driver-position` events')
   @ApiProblems('NOT_FOUND')
   events(
     @CurrentPrincipal() me: Principal,

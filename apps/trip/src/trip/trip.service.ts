@@ -4,7 +4,7 @@ import { Outbox, Transactions } from '@cabstand/messaging';
 import { page, positionOf, type Page, type PageQuery } from '@cabstand/service-defaults';
 import { Injectable, type Type } from '@nestjs/common';
 import { randomUUIDv7 } from 'node:crypto';
-import { DataSource, In, LessThan, type EntityManager, type QueryDeepPartialEntity } from 'typeorm';
+import { DataSource, In, LessThan, type EntityManager } from 'typeorm';
 import { PeopleService } from '../people/people.service.ts';
 import type { Quote } from '../quote/quote.entity.ts';
 import { QuoteService } from '../quote/quote.service.ts';
@@ -223,7 +223,7 @@ function newTrip(quote: Quote): Trip {
 
 /** Whether it was inserted; false when a unique index says that there is one. */
 async function insertUnlessThere<Row extends object>(tx: EntityManager, entity: Type<Row>, row: Row): Promise<boolean> {
-  const insert = tx.createQueryBuilder().insert().into(entity).orIgnore().returning('*');
-  const inserted = await insert.values(row as QueryDeepPartialEntity<Row>).execute();
+  const insert = tx.createQueryBuilder().insert().into(entity).orIgnore().returning('*').updateEntity(false);
+  const inserted = await insert.values(row).execute();
   return (inserted.raw as Row[]).length > 0;
 }

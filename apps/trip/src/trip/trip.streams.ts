@@ -69,9 +69,11 @@ export class TripStreams implements OnModuleInit, OnModuleDestroy {
     return {
       principal,
       read: async (cursor) => {
-        const snapshots = await this.readHistory(trip.id, cursor);
+        // A cursor from beyond the trip's end is another trip's: start anew instead of waiting for ever.
+        const isOurs = cursor !== null && Number(cursor) <= newest.sequence;
+        const snapshots = isOurs ? await this.readAfter(trip.id, Number(cursor)) : await this.readNewest(trip.id);
         newest = snapshots.at(-1) ?? newest;
-        return { events: snapshots.map(toEvent), cursor: String(snapshots.at(-1)?.sequence ?? cursor) };
+        return { events: snapshots.map(toEvent), cursor: String(newest.sequence) };
       },
       allowed: () => tripPolicy.allows(principal, 'read', newest),
       subscribe: ({ wake, push }) =>
@@ -86,15 +88,20 @@ export class TripStreams implements OnModuleInit, OnModuleDestroy {
     };
   }
 
-  /** Everything after the cursor; for a first visit the current state. */
-  private async readHistory(id: string, cursor: string | null): Promise<TripSnapshot[]> {
-    // A cursor that is none of ours comes from somebody else's stream: start anew.
-    const isOurs = cursor !== null && /^\d{1,9}$/.test(cursor);
+  private readAfter(id: string, sequence: number): Promise<TripSnapshot[]> {
     return this.dataSource.manager.find(TripSnapshot, {
-      where: isOurs ? { id, sequence: MoreThan(Number(cursor)) } : { id },
+      where: { id, sequence: MoreThan(sequence) },
       relations: WITH_PEOPLE,
-      order: { sequence: isOurs ? 'ASC' : 'DESC' },
-      ...(isOurs ? {} : { take: 1 }),
+      order: { sequence: 'ASC' },
+    });
+  }
+
+  private readNewest(id: string): Promise<TripSnapshot[]> {
+    return this.dataSource.manager.find(TripSnapshot, {
+      where: { id },
+      relations: WITH_PEOPLE,
+      order: { sequence: 'DESC' },
+      take: 1,
     });
   }
 

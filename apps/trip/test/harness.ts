@@ -1,0 +1,222 @@
+import {
+  DispatchAccepted,
+  DispatchExhausted,
+  DriverRegistered,
+  eventsExchange,
+  PassengerRegistered,
+  type EventDefinition,
+  type PayloadOf,
+  type ServiceName,
+} from '@cabstand/contracts';
+import { Database, startService, type RunningService } from '@cabstand/service-defaults';
+import { createTestBroker, createTestDatabase, createTestIssuer, eventually } from '@cabstand/testing';
+import amqp from 'amqplib';
+import { randomUUIDv7 } from 'node:crypto';
+import pg from 'pg';
+import { AppModule } from '../src/app.module.ts';
+import { Config } from '../src/config.ts';
+import { entities, migrations } from '../src/data-source.ts';
+import type { QuoteView } from '../src/quote/quote.dto.ts';
+import type { TripView } from '../src/trip/trip.dto.ts';
+
+export const PICKUP = { lat: 52.52, lng: 13.405 };
+export const DROPOFF = { lat: 52.5, lng: 13.45 };
+export const VEHICLE = { make: 'Skoda', model: 'Octavia', colour: 'cream', plate: 'B TX 204' };
+
+export interface Answer<Body> {
+  status: number;
+  body: Body;
+  headers: Headers;
+}
+
+export interface Published {
+  type: string;
+  subject: string;
+  sequence: number;
+  payload: Record<string, unknown>;
+}
+
+/** Somebody with an access token. */
+export interface Person {
+  id: string;
+  token: string;
+}
+
+export type Platform = Awaited<ReturnType<typeof startPlatform>>;
+
+/** The trip service over a database and a virtual host of its own; the other services are played by the test. */
+export async function startPlatform(settings: Record<string, string> = {}, replicas = 1) {
+  const database = await createTestDatabase('trip');
+  const broker = await createTestBroker();
+  const issuer = await createTestIssuer();
+  const config = Config.parse({
+    PORT: '0',
+    MANAGEMENT_PORT: '0',
+    LOG_LEVEL: process.env.LOG_LEVEL ?? 'silent',
+    DATABASE_URL: database.url,
+    AMQP_URL: broker.urlFor('trip'),
+    TRUSTED_ISSUERS: JSON.stringify([issuer.trustedIssuer('passenger', 'driver', 'operator')]),
+    ...settings,
+  });
+  const schema = new Database({ url: database.url, poolSize: 2, entities, migrations });
+  await schema.migrate();
+  await schema.close();
+  const services: RunningService[] = [];
+  for (let i = 0; i < replicas; i++) {
+    services.push(await startService(AppModule.forRoot, config, { service: 'trip', title: 'Trips' }));
+  }
+  const pool = new pg.Pool({ connectionString: database.url, max: 4 });
+  pool.on('error', () => undefined);
+  const messages = await openMessages(broker);
+
+  const person = async (role: 'passenger' | 'driver' | 'operator'): Promise<Person> => {
+    const id = randomUUIDv7();
+    return { id, token: await issuer.token(role, id) };
+  };
+  /** A driver whom dispatch knows: `accept` is what it says when they took an offer. */
+  const accept = (driver: Person, tripId: string) =>
+    messages.publish('driver', DispatchAccepted, {
+      tripId,
+      offerId: randomUUIDv7(),
+      driverId: driver.id,
+      driverIssuer: issuer.issuer,
+    });
+
+  const call = <Body>(method: string, path: string, options: CallOptions = {}) =>
+    request<Body>(services[options.replica ?? 0]!.url, method, path, options);
+  const quote = (passenger: Person) =>
+    call<QuoteView>('POST', '/v1/quotes', { as: passenger, body: { pickup: PICKUP, dropoff: DROPOFF } });
+
+  return {
+    database,
+    broker,
+    issuer,
+    services,
+    messages,
+    person,
+    accept,
+    call,
+    quote,
+    exhaust: (tripId: string) => messages.publish('driver', DispatchExhausted, { tripId, reason: 'deadline' }),
+    introduce: async (passenger: Person, driver: Person) => {
+      const registered = { passengerId: passenger.id, firstName: 'Ada' };
+      await messages.publish('passenger', PassengerRegistered, registered);
+      const employed = { driverId: driver.id, firstName: 'Grace', vehicle: VEHICLE };
+      await messages.publish('driver', DriverRegistered, employed);
+    },
+    /** Quotes and requests. */
+    requestTrip: async (passenger: Person): Promise<TripView> => {
+      const { body } = await quote(passenger);
+      const trip = await call<TripView>('POST', '/v1/trips', { as: passenger, body: { quoteId: body.quoteId } });
+      expect(trip.status).toBe(201);
+      return trip.body;
+    },
+    get: async (as: Person, tripId: string) => (await call<TripView>('GET', `/v1/trips/${tripId}`, { as })).body,
+    untilStatus: (as: Person, tripId: string, status: string) =>
+      eventually(async () => {
+        const { body } = await call<TripView>('GET', `/v1/trips/${tripId}`, { as });
+        expect(body.status).toBe(status);
+        return body;
+      }),
+    rows: async <Row extends object>(sql: string, values: unknown[] = []) => (await pool.query<Row>(sql, values)).rows,
+    stop: async () => {
+      await Promise.all(services.map((service) => service.stop()));
+      await messages.close();
+      await pool.end();
+      await broker.drop();
+      await database.drop();
+      issuer.drop();
+    },
+  };
+}
+
+export interface CallOptions {
+  as?: Person;
+  body?: unknown;
+  headers?: Record<string, string>;
+  replica?: number;
+}
+
+async function request<Body>(url: string, method: string, path: string, options: CallOptions): Promise<Answer<Body>> {
+  const response = await fetch(`${url}${path}`, {
+    method,
+    headers: {
+      ...(options.as ? { authorization: `Bearer ${options.as.token}` } : {}),
+      ...(options.body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...options.headers,
+    },
+    body: options.body === undefined ? null : JSON.stringify(options.body),
+  });
+  const text = await response.text();
+  return {
+    status: response.status,
+    body: (text === '' ? undefined : JSON.parse(text)) as Body,
+    headers: response.headers,
+  };
+}
+
+/** Publishes as the other services, with their own users, and sees everything that the trip service publishes. */
+async function openMessages(broker: Awaited<ReturnType<typeof createTestBroker>>) {
+  const published: Published[] = [];
+  const admin = await amqp.connect(broker.adminUrl);
+  const listening = await admin.createChannel();
+  const { queue } = await listening.assertQueue('', { exclusive: true });
+  await listening.bindQueue(queue, eventsExchange('trip'), '#');
+  await listening.consume(
+    queue,
+    (message) => {
+      if (!message) return;
+      const headers = message.properties.headers as Record<string, string>;
+      published.push({
+        type: message.fields.routingKey,
+        subject: headers['cloudEvents:subject']!,
+        sequence: Number(headers['cloudEvents:sequence']),
+        payload: JSON.parse(message.content.toString()) as Record<string, unknown>,
+      });
+    },
+    { noAck: true },
+  );
+  const open = async (service: ServiceName) => {
+    const connection = await amqp.connect(broker.urlFor(service));
+    connection.on('error', () => undefined);
+    const channel = await connection.createConfirmChannel();
+    channel.on('error', () => undefined);
+    return { connection, channel };
+  };
+  const publishers = { driver: await open('driver'), passenger: await open('passenger') };
+
+  return {
+    published,
+    of: (tripId: string) => published.filter(({ subject }) => subject === tripId),
+    publish: async <E extends EventDefinition>(
+      as: 'driver' | 'passenger',
+      event: E,
+      payload: PayloadOf<E>,
+      { sequence = 1, id = randomUUIDv7() as string } = {},
+    ) => {
+      const { channel } = publishers[as];
+      const exchange = event.delivery === 'live' ? `${as}.live` : eventsExchange(as);
+      const attributes = {
+        specversion: '1.0',
+        id,
+        source: `/cabstand/${as}`,
+        type: event.type,
+        time: new Date().toISOString(),
+        subject: String((payload as Record<string, unknown>)[event.subject]),
+        sequence,
+      };
+      channel.publish(exchange, event.type, Buffer.from(JSON.stringify(payload)), {
+        messageId: id,
+        contentType: 'application/json',
+        persistent: true,
+        mandatory: event.delivery === 'durable',
+        headers: Object.fromEntries(Object.entries(attributes).map(([name, value]) => [`cloudEvents:${name}`, value])),
+      });
+      await channel.waitForConfirms();
+    },
+    close: async () => {
+      await Promise.all(Object.values(publishers).map(({ connection }) => connection.close().catch(() => undefined)));
+      await admin.close();
+    },
+  };
+}
