@@ -1,31 +1,32 @@
 /**
  * `nx run <service>:migration:generate --name=add-tip`, `:migration:run`, `:migration:revert`. Works on
- * DATABASE_URL, or on the service's local database.
+ * DATABASE_URL_<SERVICE>, or else on the service's local database.
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { SERVICES, type ServiceName } from '@cabstand/contracts';
-import type { DataSource } from 'typeorm';
+import { DataSource, type DataSourceOptions } from 'typeorm';
 import { ROOT } from '../infra/index.ts';
 import { load } from './load.ts';
 import { useInfrastructure } from './runtime/infrastructure.ts';
 import { loadDotEnv, readSettings } from './runtime/settings.ts';
 
 /** The service's own data source, on another database than its environment names. Not yet connected. */
-export async function dataSourceOf(service: ServiceName, url: string): Promise<DataSource> {
+async function dataSourceOf(service: ServiceName, url: string): Promise<DataSource> {
   process.env.DATABASE_URL = url;
-  const { dataSource } = await load(`apps/${service}/src/data-source.ts`);
-  return dataSource as DataSource;
+  const { dataSource, entities, migrations } = await load(`apps/${service}/src/data-source.ts`);
+  if (dataSource) return dataSource as DataSource;
+  return new DataSource({ type: 'postgres', url, entities, migrations } as DataSourceOptions);
 }
 
 /**
- * What would have to change in the database for it to be what the entities say. Only columns count: partial
- * indexes, checks and foreign keys are written by hand and TypeORM, which doesn't know them, would drop them.
+ * What would have to change in the database for it to be what the entities say. Only columns count: indexes,
+ * checks, foreign keys and defaults are written by hand, and TypeORM, which doesn't know them, would drop them.
  */
-export async function pendingChanges(source: DataSource): Promise<{ up: string[]; down: string[] }> {
+async function pendingChanges(source: DataSource): Promise<{ up: string[]; down: string[] }> {
   const { upQueries, downQueries } = await source.driver.createSchemaBuilder().log();
-  const kept = (query: string) => !/\b(INDEX|CONSTRAINT)\b/.test(query);
+  const kept = (query: string) => !/\b(INDEX|CONSTRAINT|DROP DEFAULT|SET DEFAULT)\b/.test(query);
   return {
     up: upQueries.map(({ query }) => query).filter(kept),
     down: downQueries.map(({ query }) => query).filter(kept),
@@ -55,7 +56,7 @@ ${statements(changes.down.toReversed())}
 `;
 }
 
-async function generate(service: ServiceName, source: DataSource, name: string | undefined): Promise<string> {
+async function generate(source: DataSource, service: ServiceName, name?: string): Promise<string> {
   if (!name || !/^[a-z][a-z0-9-]*$/.test(name))
     throw new Error('--name=<what-it-does> is needed, as in --name=add-tip');
   await source.runMigrations();
@@ -79,33 +80,57 @@ async function revert(source: DataSource): Promise<string> {
   return `reverted ${last.name}`;
 }
 
-async function main(service: ServiceName, action: string, name: string | undefined): Promise<string> {
+async function check(source: DataSource): Promise<string> {
+  await source.runMigrations();
+  const { up } = await pendingChanges(source);
+  if (up.length > 0) throw new Error(`the migrations do not lead to what the entities say:\n${up.join('\n')}`);
+  return 'the migrations lead to what the entities say';
+}
+
+const ACTIONS: Record<string, (source: DataSource, service: ServiceName, name?: string) => Promise<string>> = {
+  generate,
+  run,
+  revert,
+  check,
+};
+
+/** Runs with the URL of the service's database, having started one if need be. */
+async function withDatabase<T>(service: ServiceName, work: (url: string) => Promise<T>): Promise<T> {
   loadDotEnv();
   const settings = readSettings();
-  const { infrastructure, release } = await useInfrastructure(settings, async (_, work) => {
-    return (await work(console.log)).value;
-  });
-  const source = await dataSourceOf(service, infrastructure.postgres.databases[service]);
+  const given = settings.databaseUrls[service];
+  if (given) return work(given);
+  const { infrastructure, release } = await useInfrastructure(
+    settings,
+    async (_, start) => (await start(console.log)).value,
+  );
   try {
-    await source.initialize();
-    if (action === 'generate') return await generate(service, source, name);
-    return action === 'revert' ? await revert(source) : await run(source);
+    return await work(infrastructure.postgres.databases[service]);
   } finally {
-    if (source.isInitialized) await source.destroy();
     await release();
   }
 }
 
 if (import.meta.main) {
   const { positionals, values } = parseArgs({ allowPositionals: true, options: { name: { type: 'string' } } });
-  const [given, action = ''] = positionals;
-  const service = SERVICES.find((candidate) => candidate === given);
-  if (!service || !['generate', 'run', 'revert'].includes(action)) {
-    console.error(`usage: node tools/migrate.ts ${SERVICES.join('|')} generate|run|revert [--name=<what-it-does>]`);
+  const service = SERVICES.find((candidate) => candidate === positionals[0]);
+  const action = ACTIONS[positionals[1] ?? ''];
+  if (!service || !action) {
+    console.error(
+      `usage: node tools/migrate.ts ${SERVICES.join('|')} ${Object.keys(ACTIONS).join('|')} [--name=<what>]`,
+    );
     process.exit(1);
   }
   try {
-    console.log(await main(service, action, values.name));
+    const done = await withDatabase(service, async (url) => {
+      const source = await dataSourceOf(service, url);
+      try {
+        return await action(await source.initialize(), service, values.name);
+      } finally {
+        if (source.isInitialized) await source.destroy();
+      }
+    });
+    console.log(done);
   } catch (error) {
     console.error(error instanceof Error ? error.message : error);
     process.exit(1);

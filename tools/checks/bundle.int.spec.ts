@@ -1,0 +1,92 @@
+import {
+  createTestBroker,
+  createTestDatabase,
+  createTestIssuer,
+  eventually,
+  type TestBroker,
+  type TestDatabase,
+  type TestIssuer,
+} from '@cabstand/testing';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { freePort } from '../../infra/index.ts';
+
+/** Seen: 0.4 s. What this is about is seconds, as loading thousands of files from node_modules takes. */
+const START_WITHIN_MS = 5_000;
+
+describe('a built service, copied to a folder of its own', () => {
+  let folder: string;
+  let env: NodeJS.ProcessEnv;
+  let database: TestDatabase;
+  let broker: TestBroker;
+  let issuer: TestIssuer;
+  let child: ChildProcess | undefined;
+
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'cabstand-bundle-'));
+    // Nx has built it: `dependsOn` in project.json.
+    cpSync(join(import.meta.dirname, '../../dist/apps/trip'), folder, { recursive: true });
+    [database, broker, issuer] = await Promise.all([
+      createTestDatabase('trip'),
+      createTestBroker(),
+      createTestIssuer(),
+    ]);
+    env = {
+      PORT: String(await freePort()),
+      MANAGEMENT_PORT: String(await freePort()),
+      DATABASE_URL: database.url,
+      AMQP_URL: broker.urlFor('trip'),
+      TRUSTED_ISSUERS: JSON.stringify([issuer.trustedIssuer('passenger', 'driver', 'operator')]),
+    };
+  });
+
+  afterAll(async () => {
+    child?.kill('SIGKILL');
+    issuer.drop();
+    await Promise.all([database.drop(), broker.drop()]);
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it('has no node_modules to fall back on', () => {
+    for (let at = folder; at !== dirname(at); at = dirname(at))
+      expect(existsSync(join(at, 'node_modules'))).toBe(false);
+  });
+
+  it('says what its environment lacks, a line for each, and exits with 78', async () => {
+    const run = promisify(execFile)(process.execPath, ['main.js'], { cwd: folder, env: { PORT: 'http' } });
+    const failure = await run.then(
+      () => null,
+      (error: unknown) => error as { code: number; stderr: string },
+    );
+    expect(failure?.code).toBe(78);
+    expect(failure?.stderr.trim().split('\n')).toHaveLength(4);
+  });
+
+  it('migrates, becomes ready, shows its API and stops when told', async () => {
+    await promisify(execFile)(process.execPath, ['main.js', 'migrate'], { cwd: folder, env });
+
+    const startedAt = performance.now();
+    child = spawn(process.execPath, ['main.js'], { cwd: folder, env, stdio: 'ignore' });
+    const get = (port: string | undefined, path: string) => fetch(`http://127.0.0.1:${port}${path}`);
+    await eventually(async () => expect((await get(env.MANAGEMENT_PORT, '/readyz')).status).toBe(200));
+    expect(performance.now() - startedAt).toBeLessThan(START_WITHIN_MS);
+
+    expect(await (await get(env.PORT, '/openapi.json')).json()).toMatchObject({
+      openapi: expect.stringMatching(/^3\.1/),
+    });
+    const page = await (await get(env.PORT, '/docs')).text();
+    const assets = [...page.matchAll(/(?:src|href)="([^"]+\.(?:js|css))"/g)].map(([, path]) => path!);
+    expect(assets.length).toBeGreaterThan(1);
+    for (const path of assets) {
+      const asset = await fetch(new URL(path, `http://127.0.0.1:${env.PORT}/docs`));
+      expect({ path, status: asset.status }).toEqual({ path, status: 200 });
+    }
+
+    child.kill('SIGTERM');
+    expect(await once(child, 'exit')).toEqual([0, null]);
+  });
+});
