@@ -69,7 +69,7 @@ export default defineConfig(
   js.configs.recommended,
   {
     files: ['**/*.js'],
-    languageOptions: { globals: { URL: 'readonly', process: 'readonly', console: 'readonly' } },
+    languageOptions: { globals: { URL: 'readonly', process: 'readonly', console: 'readonly', setInterval: 'readonly' } },
   },
   {
     files: ['**/*.ts'],

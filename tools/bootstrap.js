@@ -76,6 +76,10 @@ function run(script, args) {
   });
   // The terminal sends its signals to both of us, `kill` to this process alone: the script expects to hear it twice.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  // npm that was ended by force hands on nothing: nobody is left to stop the script.
+  const parent = process.ppid;
+  const hasLostNpm = () => process.env.npm_lifecycle_event && process.ppid !== parent;
+  setInterval(() => hasLostNpm() && child.kill('SIGTERM'), 1000).unref();
   child.on('error', (error) => stop(`${runtime}: ${error.message}`));
   child.on('exit', (code, signal) => process.exit(signal ? 1 : code));
 }

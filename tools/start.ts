@@ -140,6 +140,8 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal
 // Whoever started us is gone without a word (npm was killed): nobody is left to press Ctrl-C.
 const parent = process.ppid;
 setInterval(() => process.ppid !== parent && void stop('the terminal is gone'), 1_000).unref();
+// So is a reader that had enough (npm start | head).
+process.stdout.on('error', () => void stop('nobody reads'));
 
 async function start(): Promise<void> {
   out.line(bold('Cabstand: starting PostgreSQL, RabbitMQ and the three services'));

@@ -1,0 +1,51 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { addUp, failedTasks, readJestResults } from './test-results.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'cabstand-results-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const suite = (status: string, ...assertions: [status: string, fullName: string][]) => ({
+  name: '/somewhere/fare.spec.ts',
+  status,
+  message: '',
+  assertionResults: assertions.map(([status, fullName]) => ({ status, fullName })),
+});
+const write = (project: string, numPassedTests: number, ...testResults: object[]) =>
+  writeFileSync(
+    join(folder, `${project}.test.json`),
+    JSON.stringify({ numPassedTests, numFailedTests: 0, testResults }),
+  );
+
+describe('the count of a test run', () => {
+  it('names each failed test', () => {
+    write('trip', 2, suite('failed', ['passed', 'a'], ['failed', 'fare is final'], ['passed', 'b']));
+    expect(readJestResults(folder, 'trip', 'test')).toEqual({
+      target: 'test',
+      passed: 2,
+      failed: 1,
+      failures: ['fare is final'],
+    });
+  });
+
+  it('counts a suite that could not run, and a project that wrote nothing, as failures', () => {
+    write('driver', 0, suite('failed'));
+    expect(readJestResults(folder, 'driver', 'test')).toMatchObject({ passed: 0, failed: 1 });
+    expect(readJestResults(folder, 'nobody', 'test')).toMatchObject({ passed: 0, failed: 1 });
+  });
+
+  it('adds up', () => {
+    const tally = (passed: number, failed: number) => ({ target: 'test', passed, failed, failures: [] });
+    expect(addUp('all', [tally(3, 0), tally(4, 1)])).toMatchObject({ passed: 7, failed: 1 });
+  });
+});
+
+describe("Nx's output", () => {
+  it('tells which tasks failed', () => {
+    const printed =
+      ' NX   Running targets failed\n\n\x1b[31mFailed tasks:\x1b[39m\n\n- infra:lint\n- trip:typecheck\n\n  Run duration: 7s\n';
+    expect(failedTasks(printed)).toEqual(new Set(['infra:lint', 'trip:typecheck']));
+    expect(failedTasks(' NX   Successfully ran target lint')).toEqual(new Set());
+  });
+});
