@@ -11,27 +11,33 @@ const ISSUING = ['passenger', 'driver'] as const;
 export const publicUrl = (settings: Settings, service: ServiceName) =>
   `http://localhost:${settings.ports[service].http}`;
 
+/** Where a service finds what it trusts: on this machine, unless it runs in a container. */
+export interface Whereabouts {
+  jwksUriOf: (issuer: ServiceName) => string;
+  developerJwksUri?: string;
+}
+
 const key = (name: string) => secret(LOCAL, name, () => randomBytes(32).toString('base64'));
 
 /** What each service trusts: those who authenticate its users, and the development issuer for operators. */
-async function trustedIssuers(settings: Settings, service: ServiceName) {
+async function trustedIssuers(settings: Settings, service: ServiceName, where: Whereabouts) {
   const own = ISSUING.filter((issuer) => service === 'trip' || issuer === service).map((issuer) => ({
     issuer: publicUrl(settings, issuer),
-    jwksUri: `http://127.0.0.1:${settings.ports[issuer].http}/.well-known/jwks.json`,
+    jwksUri: where.jwksUriOf(issuer),
     algorithm: 'ES256',
     roles: [issuer],
   }));
-  return [...own, await developerIssuer()];
+  const developer = await developerIssuer();
+  return [...own, { ...developer, jwksUri: where.developerJwksUri ?? developer.jwksUri }];
 }
 
-/** The environment that a service is given locally; what the developer has set wins (DISPATCH_OFFER_TTL=60s npm start). */
+/** The environment that a service is given on this machine; the developer's own wins (DISPATCH_OFFER_TTL=60s npm start). */
 export async function serviceEnvironment(
   settings: Settings,
   infrastructure: Infrastructure,
   service: ServiceName,
 ): Promise<Record<string, string>> {
-  const broker = infrastructure.broker.services[service];
-  const issues = ISSUING.some((name) => name === service);
+  const jwksUriOf = (issuer: ServiceName) => `http://127.0.0.1:${settings.ports[issuer].http}/.well-known/jwks.json`;
   return {
     NODE_ENV: 'production',
     LOG_LEVEL: 'info',
@@ -39,10 +45,24 @@ export async function serviceEnvironment(
     HOST: '127.0.0.1',
     PORT: String(settings.ports[service].http),
     MANAGEMENT_PORT: String(settings.ports[service].management),
+    ...(await serviceSecrets(settings, infrastructure, service, { jwksUriOf })),
+  };
+}
+
+/** What only this installation knows: URLs with their passwords, keys, and whom to trust. */
+export async function serviceSecrets(
+  settings: Settings,
+  infrastructure: Pick<Infrastructure, 'postgres' | 'broker'>,
+  service: ServiceName,
+  where: Whereabouts,
+): Promise<Record<string, string>> {
+  const broker = infrastructure.broker.services[service];
+  const issues = ISSUING.some((name) => name === service);
+  return {
     DATABASE_URL: infrastructure.postgres.databases[service],
     AMQP_URL: broker.amqpUrl,
     ...(broker.managementUrl ? { AMQP_MANAGEMENT_URL: broker.managementUrl } : {}),
-    TRUSTED_ISSUERS: JSON.stringify(await trustedIssuers(settings, service)),
+    TRUSTED_ISSUERS: JSON.stringify(await trustedIssuers(settings, service, where)),
     ...(issues
       ? {
           PUBLIC_URL: publicUrl(settings, service),
