@@ -23,7 +23,10 @@ const withServers = {
 
 const KINDS = {
   /** Pure functions, no I/O. */
-  unit: { testMatch: ['<rootDir>/**/*.spec.ts'], testPathIgnorePatterns: ['/node_modules/', '\\.int\\.spec\\.ts$'] },
+  unit: {
+    testMatch: ['<rootDir>/**/*.spec.ts'],
+    testPathIgnorePatterns: ['/node_modules/', '\\.(int|e2e|platform)\\.spec\\.ts$'],
+  },
   /** Real PostgreSQL and RabbitMQ. */
   integration: { testMatch: ['<rootDir>/**/*.int.spec.ts'], ...withServers },
   /** Journeys over running services. */
