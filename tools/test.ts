@@ -75,11 +75,13 @@ async function run(): Promise<boolean> {
   const failed = failedTasks(printed);
   const tallies = TARGETS.map((target): Tally => {
     const projects = tasks.filter((task) => task.target === target).map(({ project }) => project);
-    if (SUITES.includes(target))
+    if (SUITES.includes(target)) {
+      const hasFailed = (project: string) => failed.has(`${project}:${target}`);
       return addUp(
         target,
-        projects.map((project) => readJestResults(RESULTS, project, target)),
+        projects.map((project) => readJestResults(RESULTS, project, target, hasFailed(project))),
       );
+    }
     const bad = projects.filter((project) => failed.has(`${project}:${target}`));
     return {
       target,

@@ -90,7 +90,9 @@ async function environment(options: NodeOptions, folder: string, epmdPort: numbe
     RABBITMQ_LOG_BASE: join(options.dir, 'logs'),
     RABBITMQ_LOGS: '-',
     RABBITMQ_PID_FILE: join(folder, 'pid'),
-    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: '-kernel inet_dist_use_interface {127,0,0,1}',
+    // Quorum queues tell their depth once a second; by default it is every five.
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS:
+      '-kernel inet_dist_use_interface {127,0,0,1} -rabbit quorum_tick_interval 1000',
   };
 }
 

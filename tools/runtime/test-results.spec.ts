@@ -21,7 +21,7 @@ const write = (project: string, numPassedTests: number, ...testResults: object[]
 describe('the count of a test run', () => {
   it('names each failed test', () => {
     write('trip', 2, suite('failed', ['passed', 'a'], ['failed', 'fare is final'], ['passed', 'b']));
-    expect(readJestResults(folder, 'trip', 'test')).toEqual({
+    expect(readJestResults(folder, 'trip', 'test', true)).toEqual({
       target: 'test',
       passed: 2,
       failed: 1,
@@ -29,10 +29,11 @@ describe('the count of a test run', () => {
     });
   });
 
-  it('counts a suite that could not run, and a project that wrote nothing, as failures', () => {
+  it('counts a suite that could not run, and a failed project that wrote nothing, as failures', () => {
     write('driver', 0, suite('failed'));
-    expect(readJestResults(folder, 'driver', 'test')).toMatchObject({ passed: 0, failed: 1 });
-    expect(readJestResults(folder, 'nobody', 'test')).toMatchObject({ passed: 0, failed: 1 });
+    expect(readJestResults(folder, 'driver', 'test', true)).toMatchObject({ passed: 0, failed: 1 });
+    expect(readJestResults(folder, 'nobody', 'test', true)).toMatchObject({ passed: 0, failed: 1 });
+    expect(readJestResults(folder, 'nobody', 'test', false)).toMatchObject({ passed: 0, failed: 0 });
   });
 
   it('adds up', () => {

@@ -24,13 +24,21 @@ interface JestResults {
   }[];
 }
 
-/** What Jest wrote for one project. A suite that could not run at all counts as one failure, as does a missing file. */
-export function readJestResults(folder: string, project: string, target: string): Tally {
+/**
+ * What Jest wrote for one project. A suite that could not run at all counts as one failure, as does a failed task that
+ * wrote nothing; a project without tests writes nothing either.
+ */
+export function readJestResults(folder: string, project: string, target: string, hasFailed: boolean): Tally {
   let results: JestResults;
   try {
     results = JSON.parse(readFileSync(join(folder, `${project}.${target}.json`), 'utf8')) as JestResults;
   } catch {
-    return { target, passed: 0, failed: 1, failures: [`${project}:${target} did not run`] };
+    return {
+      target,
+      passed: 0,
+      failed: hasFailed ? 1 : 0,
+      failures: hasFailed ? [`${project}:${target} did not run`] : [],
+    };
   }
   const failures = results.testResults.flatMap(({ name, status, assertionResults }) => {
     const failed = assertionResults
