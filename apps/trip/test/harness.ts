@@ -176,14 +176,13 @@ async function openMessages(broker: Awaited<ReturnType<typeof createTestBroker>>
     },
     { noAck: true },
   );
-  const open = async (service: ServiceName) => {
-    const connection = await amqp.connect(broker.urlFor(service));
-    connection.on('error', () => undefined);
-    const channel = await connection.createConfirmChannel();
-    channel.on('error', () => undefined);
-    return { connection, channel };
+  // Opened when needed: a test may have cut the way to the broker meanwhile.
+  const publishers = new Map<ServiceName, ReturnType<typeof openChannel>>();
+  const channelOf = (service: ServiceName) => {
+    const open = publishers.get(service) ?? openChannel(broker.urlFor(service), () => publishers.delete(service));
+    publishers.set(service, open);
+    return open;
   };
-  const publishers = { driver: await open('driver'), passenger: await open('passenger') };
 
   return {
     published,
@@ -192,9 +191,9 @@ async function openMessages(broker: Awaited<ReturnType<typeof createTestBroker>>
       as: 'driver' | 'passenger',
       event: E,
       payload: PayloadOf<E>,
-      { sequence = 1, id = randomUUIDv7() as string } = {},
+      { sequence = 1, id = randomUUIDv7() } = {},
     ) => {
-      const { channel } = publishers[as];
+      const { channel } = await channelOf(as);
       const exchange = event.delivery === 'live' ? `${as}.live` : eventsExchange(as);
       const attributes = {
         specversion: '1.0',
@@ -202,7 +201,7 @@ async function openMessages(broker: Awaited<ReturnType<typeof createTestBroker>>
         source: `/cabstand/${as}`,
         type: event.type,
         time: new Date().toISOString(),
-        subject: String((payload as Record<string, unknown>)[event.subject]),
+        subject: String(payload[event.subject]),
         sequence,
       };
       channel.publish(exchange, event.type, Buffer.from(JSON.stringify(payload)), {
@@ -215,8 +214,17 @@ async function openMessages(broker: Awaited<ReturnType<typeof createTestBroker>>
       await channel.waitForConfirms();
     },
     close: async () => {
-      await Promise.all(Object.values(publishers).map(({ connection }) => connection.close().catch(() => undefined)));
+      for (const publisher of publishers.values()) await (await publisher).connection.close();
       await admin.close();
     },
   };
+}
+
+async function openChannel(url: string, onClose: () => void) {
+  const connection = await amqp.connect(url);
+  connection.on('error', () => undefined);
+  connection.on('close', onClose);
+  const channel = await connection.createConfirmChannel();
+  channel.on('error', () => undefined);
+  return { connection, channel };
 }

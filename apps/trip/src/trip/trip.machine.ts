@@ -19,11 +19,6 @@ export function transition(from: TripStatus, action: TripAction): TripStatus {
   return to;
 }
 
-/** Over for good: no action leads on from here. */
-export function isOver(status: TripStatus): boolean {
-  return Object.keys(NEXT[status]).length === 0;
-}
-
 /** A driver is on the way to the passenger, or drives with them. */
 export const UNDER_WAY: readonly TripStatus[] = ['accepted', 'arrived', 'in_progress'];
 

@@ -12,7 +12,7 @@ import { Rating } from './rating.entity.ts';
 import { toRatingView, toView, TripId, type RatingRequest, type RatingView, type TripView } from './trip.dto.ts';
 import { Trip, TripSnapshot } from './trip.entity.ts';
 import { fact, factOf, type Fact } from './trip.facts.ts';
-import { isOver, STAMP, transition, UNDER_WAY, type TripAction } from './trip.machine.ts';
+import { STAMP, transition, UNDER_WAY, type TripAction } from './trip.machine.ts';
 import { tripPolicy, type TripPermission } from './trip.policy.ts';
 import { TripStreams } from './trip.streams.ts';
 
@@ -123,7 +123,10 @@ export class TripService {
     }
     // Said again, or heard after the trip went on: this driver has been told.
     if (trip.driverId === driverId) return;
-    await this.tell(tx, trip, factOf(isOver(trip.status) ? { ...trip, driverId } : { ...trip, status: 'accepted' }));
+    // A trip that another driver has taken frees everybody else by naming that one; one that never began, by naming
+    // whom it frees.
+    const neverBegan = trip.status === 'cancelled' || trip.status === 'unfulfilled';
+    await this.tell(tx, trip, factOf(neverBegan ? { ...trip, driverId } : trip));
   }
 
   /** Nobody will take the trip. One that was taken or cancelled meanwhile stays as it is. */
