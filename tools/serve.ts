@@ -19,6 +19,7 @@ const say = (line: string) => console.log(`serve: ${line}`);
 /** The running service. One at a time: the next starts when the last has exited and its ports are free. */
 class Served {
   private child: ChildProcess | null = null;
+  private last: ChildProcess | null = null;
   private queue: Promise<void> = Promise.resolve();
   private stopped = false;
   private readonly folder: string;
@@ -27,6 +28,7 @@ class Served {
   constructor(folder: string, env: Record<string, string>) {
     this.folder = folder;
     this.env = env;
+    process.once('exit', () => this.last?.kill('SIGKILL'));
   }
 
   restart(): Promise<void> {
@@ -57,7 +59,7 @@ class Served {
       stdio: ['ignore', 'inherit', 'inherit'],
       detached: true,
     });
-    process.once('exit', () => child.kill('SIGKILL'));
+    this.last = child;
     return child;
   }
 
