@@ -50,7 +50,13 @@ export async function startService<Config extends BaseConfig>(
   config: Config,
   options: ServiceOptions,
 ): Promise<RunningService> {
-  return new Service(module, config, options).start();
+  const service = new Service(module, config, options);
+  try {
+    return await service.start();
+  } catch (error) {
+    await service.stop();
+    throw error;
+  }
 }
 
 export class Service<Config extends BaseConfig> {
@@ -105,10 +111,12 @@ export class Service<Config extends BaseConfig> {
     serveDocs(adapter.getInstance<FastifyInstance>(), options.title, () => openApiDocument(app, options));
     health.messaging = app.get(MessagingStatus);
     connectMessaging(app);
+    // Handlers find everything initialised, and a service with a handler missing never listens.
+    await app.init();
+    await app.startAllMicroservices();
     await app.listen(config.PORT, config.HOST);
     this.closers.push(() => drainHttp(app));
     this.closers.push(async () => app.get(EventStreams).drain());
-    await app.startAllMicroservices();
     health.serving = true;
     const url = urlOf(app.getHttpServer(), config.HOST);
     this.logger.info({ event: 'service.started', url, managementUrl });

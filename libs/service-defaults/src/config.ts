@@ -52,8 +52,7 @@ export const baseConfig = {
   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: z.url().optional(),
   OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: z.url().optional(),
 };
-const BaseConfig = z.object(baseConfig);
-export type BaseConfig = z.infer<typeof BaseConfig>;
+export type BaseConfig = z.infer<z.ZodObject<typeof baseConfig>>;
 
 /**
  * Parses the environment once. A service that is told something wrong must not start half-way: each problem

@@ -84,7 +84,7 @@ export class EventStreams implements OnApplicationShutdown {
     this.requests.streamOpened(reply.request);
     this.open.add(stream);
     // Drained while it began: it was not among those that drain() ended.
-    if (this.draining) stream.end();
+    if (this.draining) void stream.end();
     void stream.run().finally(() => this.open.delete(stream));
   }
 
@@ -142,7 +142,7 @@ class EventStream {
   async run(): Promise<void> {
     const { signal } = this.ending;
     const lifeMs = Math.max(this.principal.expiresAt.getTime() - Date.now(), 0);
-    const expiry = setTimeout(() => this.end(), Math.min(lifeMs, 2 ** 31 - 1));
+    const expiry = setTimeout(() => void this.end(), Math.min(lifeMs, 2 ** 31 - 1));
     const heartbeat = setInterval(
       () => this.response.writableNeedDrain || this.response.write(': \n\n'),
       this.settings.heartbeatMs,

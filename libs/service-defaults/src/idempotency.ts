@@ -2,6 +2,7 @@ import type { Principal } from '@cabstand/auth';
 import { DomainError } from '@cabstand/contracts';
 import { Transactions } from '@cabstand/messaging';
 import {
+  applyDecorators,
   Injectable,
   SetMetadata,
   type CallHandler,
@@ -11,12 +12,14 @@ import {
   type Type,
 } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
+import { ApiHeader } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { createHash } from 'node:crypto';
 import { from, lastValueFrom, type Observable } from 'rxjs';
 import { DataSource, type EntityManager, type EntitySchema, type MigrationInterface, type QueryRunner } from 'typeorm';
 import { Jobs } from './jobs.ts';
 import { requestHash } from './json-body.ts';
+import { ApiProblems } from './openapi.ts';
 import { RequestInvalid } from './problem.ts';
 
 const IDEMPOTENT = 'cabstand:idempotent';
@@ -29,7 +32,12 @@ const PRUNE_BATCH = 1_000;
  * Marks a POST as repeatable with an `Idempotency-Key` header: the handler runs in one transaction with the record
  * of its answer, so there is an effect if and only if there is an answer to give again.
  */
-export const Idempotent = () => SetMetadata(IDEMPOTENT, true);
+export const Idempotent = () =>
+  applyDecorators(
+    SetMetadata(IDEMPOTENT, true),
+    ApiHeader({ name: 'Idempotency-Key', required: false, schema: { type: 'string', minLength: 1, maxLength: 255 } }),
+    ApiProblems('IDEMPOTENCY_IN_FLIGHT', 'IDEMPOTENCY_KEY_REUSED'),
+  );
 
 interface FirstAnswer {
   requestHash: Buffer;

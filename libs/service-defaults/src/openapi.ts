@@ -1,5 +1,4 @@
 import { ERRORS, KINDS, type ErrorCode, type ServiceName } from '@cabstand/contracts';
-import { applyDecorators } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { ApiResponse, DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 
@@ -17,15 +16,30 @@ export const ApiAnswer = (status: number, schema?: z.ZodType, description = '') 
 export const ApiStream = (description: string) =>
   ApiResponse({ status: 200, description, content: { 'text/event-stream': { schema: { type: 'string' } } } });
 
+/** Where @nestjs/swagger keeps what a route answers. */
+const API_RESPONSE = 'swagger/apiResponse';
+
 /**
  * Declares the refusals that are particular to a route: `@ApiProblems('QUOTE_EXPIRED', 'TRIP_ALREADY_ACTIVE')`.
  * What any route may answer (bad input, tokens, 500, 503) is added to the document for all of them.
  */
-export const ApiProblems = (...codes: ErrorCode[]) =>
-  applyDecorators(...[...byStatus(codes)].map(([status, same]) => ApiResponse({ status, ...problemResponse(same) })));
+export function ApiProblems(...codes: ErrorCode[]): MethodDecorator {
+  return (target, name, descriptor: PropertyDescriptor) => {
+    const declared = (Reflect.getMetadata(API_RESPONSE, descriptor.value as object) ?? {}) as Responses;
+    for (const [status, same] of byStatus(codes)) {
+      // A second decorator for a status would otherwise replace the first.
+      ApiResponse({ status, ...problemResponse(declared[status], same) })(target, name, descriptor);
+    }
+  };
+}
 
+type Responses = Record<string, { description: string; content?: unknown }>;
 const byStatus = (codes: ErrorCode[]) => Map.groupBy(codes, (code) => KINDS[ERRORS[code].kind] as number);
-const problemResponse = (codes: ErrorCode[]) => ({ description: codes.join(', '), content: PROBLEM_CONTENT });
+/** One answer for each status: its description lists the codes that it may carry. */
+function problemResponse(declared: Responses[string] | undefined, codes: ErrorCode[]) {
+  const known = declared?.description ? declared.description.split(', ') : [];
+  return { description: [...new Set([...known, ...codes])].join(', '), content: PROBLEM_CONTENT };
+}
 
 /** OpenAPI 3.1 takes JSON Schema 2020-12 as zod writes it. */
 function jsonSchemaOf(schema: unknown, io: 'input' | 'output') {
@@ -38,7 +52,7 @@ interface Operation {
   requestBody?: unknown;
   parameters?: unknown[];
   security?: unknown[];
-  responses: Record<string, { description: string; content?: unknown }>;
+  responses: Responses;
 }
 
 /** The service's OpenAPI 3.1 document, complete with what every route may refuse. */
@@ -79,8 +93,6 @@ function addCommonProblems(operation: Operation): void {
     'INTERNAL',
   ];
   for (const [status, same] of byStatus(codes)) {
-    const declared = operation.responses[status];
-    const others = declared?.description ? declared.description.split(', ') : [];
-    operation.responses[status] = problemResponse([...new Set([...others, ...same])] as ErrorCode[]);
+    operation.responses[status] = problemResponse(operation.responses[status], same);
   }
 }
