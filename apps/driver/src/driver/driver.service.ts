@@ -1,4 +1,5 @@
 import { randomUUIDv7 } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import { firstName, Passwords, Sessions, type Principal } from '@cabstand/auth';
 import { DomainError, DriverErased, DriverRegistered, DriverUpdated } from '@cabstand/contracts';
 import { Outbox, Transactions } from '@cabstand/messaging';
@@ -58,8 +59,7 @@ export class DriverService {
         streamSequence: '0',
       });
       const driver = await tx.findOneByOrFail(Driver, { id });
-      const { vehicle } = driver;
-      await this.outbox.add(tx, DriverRegistered, { driverId: id, firstName: firstName(driver.name), vehicle }, 1);
+      await this.outbox.add(tx, DriverRegistered, { driverId: id, ...publicSide(driver) }, 1);
       return toView(driver, { status: 'offline' });
     });
   }
@@ -79,9 +79,11 @@ export class DriverService {
       });
       const driver = await this.lock(tx, id);
       driverPolicy.check(me, 'change', driver);
+      const before = publicSide(driver);
       Object.assign(driver, change);
-      await tx.update(Driver, id, { ...change });
-      await this.publishUpdated(tx, driver, availability!);
+      await tx.save(driver);
+      // Nobody else holds the phone number or the licence.
+      if (!isDeepStrictEqual(publicSide(driver), before)) await this.publishUpdated(tx, driver, availability!);
       return toView(driver, availability!);
     });
   }
@@ -147,9 +149,8 @@ export class DriverService {
 
   /** Tells the platform what the driver and the driver's availability are now. The driver is locked. */
   async publishUpdated(tx: EntityManager, driver: Driver, { status }: Pick<Availability, 'status'>): Promise<void> {
-    const { id: driverId, name, vehicle } = driver;
     const sequence = await this.nextSequence(tx, driver);
-    await this.outbox.add(tx, DriverUpdated, { driverId, firstName: firstName(name), vehicle, status }, sequence);
+    await this.outbox.add(tx, DriverUpdated, { driverId: driver.id, ...publicSide(driver), status }, sequence);
   }
 
   async nextSequence(tx: EntityManager, driver: Driver): Promise<number> {
@@ -165,3 +166,6 @@ export class DriverService {
     return { driver, availability };
   }
 }
+
+/** What passengers see of a driver. */
+const publicSide = ({ name, vehicle }: Driver) => ({ firstName: firstName(name), vehicle });
