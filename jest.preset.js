@@ -40,6 +40,8 @@ const TIMEOUT_MS = { unit: 5_000, integration: 60_000, e2e: 60_000, platform: 30
 /** What a project's jest.config.js exports: its suites, chosen with `--selectProjects <kind>`. */
 export const suites = (rootDir, ...kinds) => ({
   passWithNoTests: true,
+  // A test that fails may leave a server open, which would keep the whole run waiting for it.
+  forceExit: true,
   // Nx already runs as many projects at once as the machine has cores.
   maxWorkers: 1,
   // Jest takes a time-out only for all projects together, and silently ignores each one's own.
