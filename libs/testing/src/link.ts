@@ -51,6 +51,8 @@ export class Link {
   }
 
   #join(client: Socket): void {
+    // Accepted while the link was being cut.
+    if (!this.#server) return void client.destroy();
     const upstream = connect(this.#target);
     for (const [socket, other] of [
       [client, upstream],
