@@ -4,10 +4,11 @@ import type { AddressInfo } from 'node:net';
 import type { QuoteView } from '../src/quote/quote.dto.ts';
 import type { TripView } from '../src/trip/trip.dto.ts';
 import { startPlatform, type Platform } from './harness.ts';
+import { followTrip, statuses } from './stream.ts';
 
 describe('with RabbitMQ down', () => {
   let platform: Platform;
-  beforeAll(async () => void (platform = await startPlatform({}, 2)));
+  beforeAll(async () => void (platform = await startPlatform({}, 2, 500)));
   afterAll(() => platform.stop());
 
   it('trips are requested, cancelled and streamed all the same, and the events follow', async () => {
@@ -17,6 +18,8 @@ describe('with RabbitMQ down', () => {
     const cancel = { as: passenger, replica: 1 };
     expect((await platform.call<TripView>('POST', `/v1/trips/${cancelled.id}/cancel`, cancel)).status).toBe(200);
     const trip = await platform.requestTrip(passenger);
+    const stream = await followTrip(platform.services[0]!.url, passenger, trip.id);
+    await eventually(() => expect(statuses(stream)).toEqual([['1', 'requested']]));
     expect(platform.messages.of(trip.id)).toEqual([]);
 
     await platform.broker.start();
@@ -29,6 +32,8 @@ describe('with RabbitMQ down', () => {
     // The consumers came back by themselves too.
     await platform.accept(driver, trip.id);
     await platform.untilStatus(driver, trip.id, 'accepted');
+    await eventually(() => expect(statuses(stream)).toHaveLength(2));
+    stream.close();
   });
 });
 

@@ -45,7 +45,7 @@ export interface Person {
 export type Platform = Awaited<ReturnType<typeof startPlatform>>;
 
 /** The trip service over a database and a virtual host of its own; the other services are played by the test. */
-export async function startPlatform(settings: Record<string, string> = {}, replicas = 1) {
+export async function startPlatform(settings: Record<string, string> = {}, replicas = 1, pollMs = 600_000) {
   const database = await createTestDatabase('trip');
   const broker = await createTestBroker();
   const issuer = await createTestIssuer();
@@ -62,8 +62,10 @@ export async function startPlatform(settings: Record<string, string> = {}, repli
   await schema.migrate();
   await schema.close();
   const services: RunningService[] = [];
+  // Streams that only poll would hide a wake-up that is missing.
+  const options = { service: 'trip', title: 'Trips', streams: { pollMs } } as const;
   for (let i = 0; i < replicas; i++) {
-    services.push(await startService(AppModule.forRoot, config, { service: 'trip', title: 'Trips' }));
+    services.push(await startService(AppModule.forRoot, config, options));
   }
   const pool = new pg.Pool({ connectionString: database.url, max: 4 });
   pool.on('error', () => undefined);

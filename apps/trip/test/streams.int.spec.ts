@@ -1,65 +1,23 @@
 import { DriverMoved } from '@cabstand/contracts';
 import { eventually } from '@cabstand/testing';
 import { randomUUIDv7 } from 'node:crypto';
-import type { TripView } from '../src/trip/trip.dto.ts';
 import { PICKUP, startPlatform, type Person, type Platform } from './harness.ts';
+import { followTrip, statuses, type Stream } from './stream.ts';
 
 let platform: Platform;
 beforeAll(async () => void (platform = await startPlatform({}, 2)));
 afterAll(() => platform.stop());
 
-interface StreamEvent {
-  id?: string;
-  event?: string;
-  data: unknown;
-}
-interface Stream {
-  status: number;
-  events: StreamEvent[];
-  isOver(): boolean;
-  close(): void;
-}
-
 const opened: Stream[] = [];
 afterEach(() => opened.splice(0).forEach((stream) => stream.close()));
 
-/** Follows a trip on one of the replicas. */
+/** Follows a trip on one of the replicas until the test is over. */
 async function follow(as: Person, tripId: string, replica: number, lastEventId?: string): Promise<Stream> {
-  const abort = new AbortController();
-  const response = await fetch(`${platform.services[replica]!.url}/v1/trips/${tripId}/events`, {
-    headers: { authorization: `Bearer ${as.token}`, ...(lastEventId ? { 'last-event-id': lastEventId } : {}) },
-    signal: abort.signal,
-  });
-  const events: StreamEvent[] = [];
-  let over = false;
-  const read = async () => {
-    let text = '';
-    for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
-      text += chunk;
-      const blocks = text.split('\n\n');
-      text = blocks.pop()!;
-      events.push(...blocks.map(parse).filter((event) => event !== null));
-    }
-  };
-  if (response.ok)
-    void read()
-      .catch(() => undefined)
-      .finally(() => (over = true));
-  const stream = { status: response.status, events, isOver: () => over, close: () => abort.abort() };
+  const stream = await followTrip(platform.services[replica]!.url, as, tripId, lastEventId);
   opened.push(stream);
   return stream;
 }
 
-function parse(block: string): StreamEvent | null {
-  const fields = Object.fromEntries(
-    block.split('\n').map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1).trim()]),
-  );
-  if (fields.data === undefined) return null;
-  return { id: fields.id, event: fields.event, data: JSON.parse(fields.data) };
-}
-
-const statuses = ({ events }: Stream) =>
-  events.filter(({ event }) => event === 'trip').map(({ id, data }) => [id, (data as TripView).status]);
 const positions = ({ events }: Stream) => events.filter(({ event }) => event === 'driver-position');
 
 const move = (driver: Person, tripId: string, lat: number) =>
