@@ -10,6 +10,14 @@ import { claimedIssuer, readShape } from './token-shape.ts';
 
 const FUTURE_TOLERANCE_S = 60;
 
+/** passport can't tell a bad token from a failure of ours; this can. */
+export class KeyLookupError extends Error {
+  constructor(override readonly cause: unknown) {
+    super('no key to check the token with', { cause });
+    this.name = 'KeyLookupError';
+  }
+}
+
 const registered = {
   iss: z.string(),
   exp: z.int(),
@@ -51,7 +59,7 @@ export class AccessTokenStrategy extends PassportStrategy(Strategy) {
         keys
           .find(issuer, claimed.kid)
           .then((key) => done(null, key as unknown as never))
-          .catch(done);
+          .catch((error: unknown) => done(new KeyLookupError(error)));
       },
     });
     this.options = options;

@@ -6,7 +6,7 @@ import { AuthGuard } from '@nestjs/passport';
 import type { FastifyReply } from 'fastify';
 import passport from 'passport';
 import { ACCESS, type Access } from './access.decorators.ts';
-import { AccessTokenStrategy } from './access-token.strategy.ts';
+import { AccessTokenStrategy, KeyLookupError } from './access-token.strategy.ts';
 import type { Principal } from './principal.ts';
 import { RevokedSessions } from './revoked-sessions.ts';
 
@@ -47,15 +47,15 @@ export class AccessGuard extends AuthGuard() {
     return principal;
   }
 
-  /** passport tells a missing token and a bad one apart by `info` alone, which is our own error where we refused. */
+  /** `error` is what `validate` threw, `info` why passport-jwt refused; the type of neither is known. */
   override handleRequest<User>(error: unknown, user: User | false, info: unknown): User {
     if (user && !error) return user;
-    const cause = error ?? info;
+    const cause = info instanceof KeyLookupError ? info.cause : (error ?? info);
+    if (cause instanceof DomainError) throw cause;
+    if (cause instanceof Error && (error || info instanceof KeyLookupError)) throw cause;
     if (cause instanceof Error && cause.message === 'No auth token') throw new DomainError('TOKEN_MISSING');
-    // jsonwebtoken's own errors say what is wrong with the token; anything else is ours, or a failure.
-    if (cause instanceof Error && /^(JsonWebToken|TokenExpired|NotBefore)Error$/.test(cause.name))
-      throw new DomainError('TOKEN_INVALID', undefined, { cause });
-    throw cause;
+    // Whatever jsonwebtoken and what it stands on throw, a TypeError for an odd signature included.
+    throw new DomainError('TOKEN_INVALID', undefined, { cause });
   }
 }
 

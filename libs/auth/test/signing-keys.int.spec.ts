@@ -1,0 +1,43 @@
+import { createTestDatabase, type TestDatabase } from '@cabstand/testing';
+import type { DataSource } from 'typeorm';
+import { SigningKeys } from '../src/signing-keys.ts';
+import { Accounts, keys, openDatabase } from './service.ts';
+
+let database: TestDatabase;
+let dataSource: DataSource;
+
+beforeAll(async () => {
+  database = await createTestDatabase('auth');
+  dataSource = await openDatabase(database.url);
+});
+afterAll(async () => {
+  await dataSource.destroy();
+  await database.drop();
+});
+
+const replica = (keyEncryptionKey = keys.keyEncryptionKey) =>
+  new SigningKeys(dataSource, {
+    issuer: 'https://a.test',
+    role: 'passenger',
+    audience: [],
+    accessTokenTtlMs: 0,
+    refreshTokenTtlMs: 0,
+    accounts: Accounts,
+    ...keys,
+    keyEncryptionKey,
+  });
+
+it('replicas that start together make one key, and keep it encrypted', async () => {
+  const pairs = await Promise.all(Array.from({ length: 8 }, () => replica().current()));
+  expect(new Set(pairs.map(({ kid }) => kid)).size).toBe(1);
+  const rows = await dataSource.query<{ box: Buffer }[]>('SELECT sealed_private_key AS box FROM signing_keys');
+  expect(rows).toHaveLength(1);
+  const secret = Buffer.from(pairs[0]!.privateKey.export({ format: 'jwk' }).d!, 'base64url');
+  expect(rows[0]!.box.includes(secret)).toBe(false);
+});
+
+it('a replica with another encryption key says so instead of making a key of its own', async () => {
+  await replica().current();
+  await expect(replica(Buffer.alloc(32)).current()).rejects.toThrow();
+  expect(await dataSource.query('SELECT FROM signing_keys')).toHaveLength(1);
+});
