@@ -7,7 +7,13 @@ import tseslint from 'typescript-eslint';
 const TESTS = ['**/*.spec.ts', '**/test/**/*.ts'];
 
 /** Rules of the domain: functions of their arguments, so that tests need no database and readers no framework. */
-const PURE = ['**/*.machine.ts', '**/fare.ts', '**/distance.ts', 'libs/contracts/src/**/*.ts'];
+const PURE = [
+  '**/*.machine.ts',
+  '**/*.policy.ts',
+  '**/*.facts.ts',
+  ...['fare', 'distance', 'geo', 'ranking', 'track'].map((rules) => `apps/*/src/**/${rules}.ts`),
+  'libs/contracts/src/**/*.ts',
+];
 
 /** `tools`, `infra` and what tests with them are not npm packages: these reach each other by path. */
 const SCRIPTS = ['tools/**/*.ts', 'infra/**/*.ts', 'libs/testing/**/*.ts', 'apps/e2e/**/*.ts'];
