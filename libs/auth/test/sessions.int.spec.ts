@@ -93,7 +93,7 @@ beforeAll(async () => {
   await dataSource.query(`
     CREATE TABLE published (type text, subject text, payload jsonb, sequence int);
     CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-      INSERT INTO published VALUES (NEW.type, NEW.subject, NEW.payload, NEW.sequence); RETURN NEW; END $$;
+      INSERT INTO published VALUES (NEW.type, NEW.subject, NEW.payload::jsonb, NEW.sequence); RETURN NEW; END $$;
     CREATE TRIGGER keep AFTER INSERT ON outbox FOR EACH ROW EXECUTE FUNCTION keep()`);
 });
 
