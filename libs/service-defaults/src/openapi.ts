@@ -1,3 +1,4 @@
+import { applyDecorators } from '@nestjs/common';
 import { ERRORS, KINDS, type ErrorCode, type ServiceName } from '@cabstand/contracts';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { ApiResponse, DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
@@ -16,28 +17,20 @@ export const ApiAnswer = (status: number, schema?: z.ZodType, description = '') 
 export const ApiStream = (description: string) =>
   ApiResponse({ status: 200, description, content: { 'text/event-stream': { schema: { type: 'string' } } } });
 
-/** Where @nestjs/swagger keeps what a route answers. */
-const API_RESPONSE = 'swagger/apiResponse';
-
 /**
  * Declares the refusals that are particular to a route: `@ApiProblems('QUOTE_EXPIRED', 'TRIP_ALREADY_ACTIVE')`.
  * What any route may answer (bad input, tokens, 500, 503) is added to the document for all of them.
  */
-export function ApiProblems(...codes: ErrorCode[]): MethodDecorator {
-  return (target, name, descriptor: PropertyDescriptor) => {
-    const declared = (Reflect.getMetadata(API_RESPONSE, descriptor.value as object) ?? {}) as Responses;
-    for (const [status, same] of byStatus(codes)) {
-      // A second decorator for a status would otherwise replace the first.
-      ApiResponse({ status, ...problemResponse(declared[status], same) })(target, name, descriptor);
-    }
-  };
-}
+export const ApiProblems = (...codes: ErrorCode[]) =>
+  applyDecorators(
+    ...[...byStatus(codes)].map(([status, same]) => ApiResponse({ status, ...problemResponse([], same) })),
+  );
 
 type Responses = Record<string, { description: string; content?: unknown }>;
+
 const byStatus = (codes: ErrorCode[]) => Map.groupBy(codes, (code) => KINDS[ERRORS[code].kind] as number);
 /** One answer for each status: its description lists the codes that it may carry. */
-function problemResponse(declared: Responses[string] | undefined, codes: ErrorCode[]) {
-  const known = declared?.description ? declared.description.split(', ') : [];
+function problemResponse(known: string[], codes: ErrorCode[]) {
   return { description: [...new Set([...known, ...codes])].join(', '), content: PROBLEM_CONTENT };
 }
 
@@ -92,7 +85,13 @@ function addCommonProblems(operation: Operation): void {
     'DATABASE_UNAVAILABLE',
     'INTERNAL',
   ];
-  for (const [status, same] of byStatus(codes)) {
-    operation.responses[status] = problemResponse(operation.responses[status], same);
+  const common = byStatus(codes);
+  const declared = Object.keys(operation.responses)
+    .map(Number)
+    .filter((status) => status >= 400);
+  for (const status of new Set([...common.keys(), ...declared])) {
+    // Where two decorators speak of one status, @nestjs/swagger joins their descriptions with a line break.
+    const known = operation.responses[status]?.description.split(/[,\s]+/).filter(Boolean) ?? [];
+    operation.responses[status] = problemResponse(known, common.get(status) ?? []);
   }
 }
