@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
+import { isNativeError } from 'node:util/types';
 import { Injectable, Logger } from '@nestjs/common';
 import { connect, type Channel, type ChannelModel, type ConfirmChannel, type ConsumeMessage } from 'amqplib';
 import { MessagingMetrics } from './metrics.ts';
@@ -220,6 +221,6 @@ function destroy(model: ChannelModel, reason = 'closing'): void {
 /** The broker's own words are about names and codes; anything else is outlined. */
 function describe(error: unknown): string {
   const ours =
-    error instanceof Error && (/closed|failed|connect|heartbeat|handshake/i.test(error.message) || 'code' in error);
+    isNativeError(error) && (/closed|failed|connect|heartbeat|handshake/i.test(error.message) || 'code' in error);
   return ours ? error.message : outline(error);
 }

@@ -1,3 +1,4 @@
+import { isNativeError } from 'node:util/types';
 import type { Message, Options } from 'amqplib';
 import { HEADERS } from './headers.ts';
 import type { KeptChannel, PublishConnection } from './broker-connection.ts';
@@ -66,7 +67,7 @@ export class ConfirmedPublisher {
         channel.publish(exchange, routingKey, body, tagged, settle);
         this.unconfirmed++;
       } catch (error) {
-        if (error instanceof Error && error.name === 'IllegalOperationError') resolve('lost');
+        if (isNativeError(error) && error.name === 'IllegalOperationError') resolve('lost');
         else reject(error as Error);
       }
     });

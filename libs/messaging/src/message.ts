@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { isNativeError } from 'node:util/types';
 import { Envelope, type EventDefinition, type ServiceName } from '@cabstand/contracts';
 import type { Message, MessagePropertyHeaders, Options } from 'amqplib';
 import { CLOUD_EVENTS, HEADERS } from './headers.ts';
@@ -99,7 +100,7 @@ export function failuresOf(headers: MessagePropertyHeaders | undefined): Failure
 }
 
 export function failureOf(error: unknown): Failure {
-  const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  const text = isNativeError(error) ? `${error.name}: ${error.message}` : String(error);
   return { at: new Date().toISOString(), error: text.slice(0, MAX_ERROR_CHARS) };
 }
 

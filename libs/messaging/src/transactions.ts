@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { isNativeError } from 'node:util/types';
 import { Injectable } from '@nestjs/common';
 import { SpanStatusCode, trace } from '@opentelemetry/api';
 import { DataSource, QueryFailedError, type EntityManager } from 'typeorm';
@@ -13,8 +14,9 @@ interface Transaction {
   over: boolean;
 }
 
-/** Closing a client's socket makes the server roll back, and the pool forget the client. */
+/** What pg's typings leave out. */
 interface PgClient {
+  processID?: number | null;
   connection?: { stream?: { destroy(): void } };
 }
 
@@ -51,7 +53,7 @@ export class Transactions {
         }
       } catch (error) {
         // The message may quote data; the class says what kind of failure it was.
-        span.setStatus({ code: SpanStatusCode.ERROR, message: error instanceof Error ? error.name : 'unknown' });
+        span.setStatus({ code: SpanStatusCode.ERROR, message: isNativeError(error) ? error.name : 'unknown' });
         throw error;
       } finally {
         span.end();
@@ -70,7 +72,7 @@ export class Transactions {
     signal?.throwIfAborted();
     const runner = this.dataSource.createQueryRunner();
     let client: PgClient | undefined;
-    const cutOff = () => client?.connection?.stream?.destroy();
+    const cutOff = () => this.terminate(client);
     const transaction: Transaction = { tx: runner.manager, afterCommit: new Set(), over: false };
     let result: T;
     try {
@@ -94,9 +96,17 @@ export class Transactions {
     for (const callback of transaction.afterCommit) callback();
     return result;
   }
+
+  /** Closing the socket alone would leave the server at the statement it is in, holding its locks. */
+  private terminate(client: PgClient | undefined): void {
+    client?.connection?.stream?.destroy();
+    if (!client?.processID) return;
+    // Should it fail, the server notices the closed socket after that statement.
+    this.dataSource.query('SELECT pg_terminate_backend($1)', [client.processID]).catch(() => undefined);
+  }
 }
 
 function isRetryable(error: unknown): boolean {
   const driverError: unknown = error instanceof QueryFailedError ? error.driverError : error;
-  return driverError instanceof Error && 'code' in driverError && RETRYABLE.has(String(driverError.code));
+  return isNativeError(driverError) && 'code' in driverError && RETRYABLE.has(String(driverError.code));
 }

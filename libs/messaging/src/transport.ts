@@ -1,6 +1,12 @@
+import { isNativeError } from 'node:util/types';
 import { deadQueue, retryExchange, retryQueue, RETRY_DELAYS } from '@cabstand/contracts';
-import { Catch, Injectable, Logger, type INestApplication, type INestMicroservice } from '@nestjs/common';
-import { Server, type CustomTransportStrategy, type MessageHandler } from '@nestjs/microservices';
+import { Catch, Injectable, Logger, type INestApplication } from '@nestjs/common';
+import {
+  Server,
+  type CustomTransportStrategy,
+  type MessageHandler,
+  type NestMicroservice,
+} from '@nestjs/microservices';
 import { context, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import type { Channel, ConsumeMessage } from 'amqplib';
 import { lastValueFrom, throwError, type Observable } from 'rxjs';
@@ -138,7 +144,7 @@ export class MessagingTransport extends Server implements CustomTransportStrateg
       await context.with(trace.setSpan(parent, span), () => this.invoke(envelope.type, payload, delivery, timeout));
       return undefined;
     } catch (error) {
-      span.setStatus({ code: SpanStatusCode.ERROR, message: error instanceof Error ? error.name : 'unknown' });
+      span.setStatus({ code: SpanStatusCode.ERROR, message: isNativeError(error) ? error.name : 'unknown' });
       context.with(trace.setSpan(parent, span), () =>
         this.logger.warn(`${envelope.type} ${envelope.id} failed in attempt ${attempt}: ${outline(error)}`),
       );
@@ -235,9 +241,14 @@ class PassErrorsOn {
 }
 
 /** Attaches the transport to the application. Call before `startAllMicroservices()`. */
-export function connectMessaging(app: INestApplication): INestMicroservice {
-  const transport = app.connectMicroservice({ strategy: app.get(MessagingTransport) }, { inheritAppConfig: false });
-  return transport.useGlobalFilters(new PassErrorsOn());
+export function connectMessaging(app: INestApplication): void {
+  const options = { inheritAppConfig: false, deferInitialization: true };
+  const transport = app.connectMicroservice({ strategy: app.get(MessagingTransport) }, options) as NestMicroservice;
+  // Handlers take the filters that are there when they are registered, and so nothing can be deferred to Nest.
+  transport.useGlobalFilters(new PassErrorsOn());
+  transport.registerListeners();
+  transport.setIsInitialized(true);
+  transport.setIsInitHookCalled(true);
 }
 
 const count = (handler: MessageHandler): number => 1 + (handler.next ? count(handler.next as MessageHandler) : 0);

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { isNativeError } from 'node:util/types';
 
 const LONGEST_MS = 5_000;
 
@@ -73,7 +74,7 @@ export class Bell {
 
 /** For logs: what failed and where, without the message, which may quote data. */
 export function outline(error: unknown): string {
-  if (!(error instanceof Error)) return typeof error;
+  if (!isNativeError(error)) return typeof error;
   const code = 'code' in error ? ` (${String(error.code)})` : '';
   const frames = (error.stack ?? '').split('\n').filter((line) => line.startsWith('    at '));
   return [`${error.name}${code}`, ...frames.slice(0, 8)].join('\n');

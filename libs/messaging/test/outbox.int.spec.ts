@@ -1,6 +1,15 @@
 import { TripRequested } from '@cabstand/contracts';
 import { eventually } from '@cabstand/testing';
-import { createPair, effectsOf, outboxOf, publish, queueDepth, tripRequested, type Pair, type Service } from './service.ts';
+import {
+  createPair,
+  effectsOf,
+  outboxOf,
+  publish,
+  queueDepth,
+  tripRequested,
+  type Pair,
+  type Service,
+} from './service.ts';
 
 let pair: Pair;
 let trip: Service;

@@ -12,6 +12,7 @@ import { Controller, Global, Module, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { Ctx, EventPattern, Payload } from '@nestjs/microservices';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
+import { connect } from 'amqplib';
 import pg from 'pg';
 import { DataSource, type EntityManager } from 'typeorm';
 import {
@@ -28,23 +29,30 @@ import {
   type MessagingOptions,
 } from '../src/index.ts';
 
+export const dataSourceOf = ({ url }: TestDatabase) =>
+  new DataSource({
+    type: 'postgres',
+    driver: pg,
+    url,
+    entities: messagingEntities,
+    migrations: messagingMigrations,
+  });
+
+async function migrate(database: TestDatabase): Promise<void> {
+  const dataSource = await dataSourceOf(database).initialize();
+  await dataSource.runMigrations();
+  await dataSource.query('CREATE TABLE effects (message_id uuid NOT NULL, type text NOT NULL)');
+  await dataSource.destroy();
+}
+
 /** One application with messaging: a replica of a service. */
-export async function startService(
+async function startService(
   service: ServiceName,
   broker: TestBroker,
   database: TestDatabase,
   { controllers = [], ...options }: Partial<MessagingOptions> & { controllers?: Type[] } = {},
 ) {
-  const dataSource = new DataSource({
-    type: 'postgres',
-    driver: pg,
-    url: database.url,
-    entities: messagingEntities,
-    migrations: messagingMigrations,
-  });
-  await dataSource.initialize();
-  await dataSource.runMigrations();
-  await dataSource.query('CREATE TABLE IF NOT EXISTS effects (message_id uuid NOT NULL, type text NOT NULL)');
+  const dataSource = await dataSourceOf(database).initialize();
 
   @Global()
   @Module({ providers: [{ provide: DataSource, useValue: dataSource }], exports: [DataSource] })
@@ -65,13 +73,22 @@ export async function startService(
   })
   class AppModule {}
 
-  const app = await NestFactory.create(AppModule, new FastifyAdapter(), { logger: false, abortOnError: false });
-  if (controllers.length > 0) {
-    connectMessaging(app);
+  const app = await NestFactory.create(AppModule, new FastifyAdapter(), {
+    logger: process.env.LOG ? undefined : false,
+    abortOnError: false,
+  });
+  const stop = async () => {
+    if (!dataSource.isInitialized) return;
+    await app.close();
+    await dataSource.destroy();
+  };
+  try {
+    if (controllers.length > 0) connectMessaging(app);
     await app.init();
     await app.startAllMicroservices();
-  } else {
-    await app.init();
+  } catch (error) {
+    await stop();
+    throw error;
   }
   return {
     app,
@@ -80,15 +97,15 @@ export async function startService(
     transactions: app.get(Transactions),
     live: app.get(Live),
     status: app.get(MessagingStatus),
-    stop: async () => {
-      await app.close();
-      await dataSource.destroy();
-    },
+    stop,
   };
 }
 export type Service = Awaited<ReturnType<typeof startService>>;
 
 export type Handle = (delivery: Delivery, tx: EntityManager) => Promise<void>;
+
+/** Message ids in the order in which they came to any handler. */
+export const deliveries: string[] = [];
 
 /** The passenger service's handlers, which do what the test says, once for each message. */
 export function passengerHandlers(handle: Handle = () => Promise.resolve()): Type {
@@ -98,6 +115,7 @@ export function passengerHandlers(handle: Handle = () => Promise.resolve()): Typ
 
     @EventPattern([TripRequested, TripCompleted, TripCancelled, TripUnfulfilled, TripRated].map(({ type }) => type))
     on(@Payload() _payload: unknown, @Ctx() delivery: Delivery): Promise<void> {
+      deliveries.push(delivery.envelope.id);
       return this.inbox.once(delivery, async (tx) => {
         const { id, type } = delivery.envelope;
         await tx.query('INSERT INTO effects VALUES ($1, $2)', [id, type]);
@@ -132,7 +150,7 @@ export async function publish(from: Service, payload = tripRequested(), sequence
 export const effectsOf = async ({ dataSource }: Service): Promise<string[]> =>
   (await dataSource.query<{ message_id: string }[]>('SELECT message_id FROM effects')).map((row) => row.message_id);
 
-export const outboxOf = ({ dataSource }: Service): Promise<{ id: string; refused_at: Date | null }[]> =>
+export const outboxOf = ({ dataSource }: Service): Promise<{ id: string; refused_at: Date | number | null }[]> =>
   dataSource.query('SELECT id, refused_at FROM outbox ORDER BY position');
 
 export interface DeadLetterRow {
@@ -150,12 +168,16 @@ export interface DeadLetterRow {
 export const deadLettersOf = ({ dataSource }: Service): Promise<DeadLetterRow[]> =>
   dataSource.query('SELECT * FROM dead_letters ORDER BY dead_at');
 
-/** How many messages the queue holds, unacknowledged ones too. */
+/** How many messages wait in the queue, not counting those that a consumer has in its hands. */
 export async function queueDepth(broker: TestBroker, queue: string): Promise<number> {
-  const { messages } = await broker.management.get<{ messages?: number }>(
-    `/api/queues/${encodeURIComponent(broker.vhost)}/${queue}`,
-  );
-  return messages ?? 0;
+  // Over AMQP: the management API's figures are seconds old.
+  const admin = await connect(broker.adminUrl);
+  try {
+    const channel = await admin.createChannel();
+    return (await channel.checkQueue(queue)).messageCount;
+  } finally {
+    await admin.close();
+  }
 }
 
 /** Two services that talk: trip publishes, passenger consumes. */
@@ -165,6 +187,7 @@ export async function createPair() {
     createTestDatabase('trip'),
     createTestDatabase('passenger'),
   ]);
+  await Promise.all([migrate(tripDatabase), migrate(passengerDatabase)]);
   const running: Service[] = [];
   const start = async (...args: Parameters<typeof startService>) => {
     const service = await startService(...args);
