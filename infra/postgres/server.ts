@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
-import { chmodSync, chownSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { chmodSync, chownSync, existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import pg from 'pg';
@@ -35,18 +35,25 @@ async function binaries(): Promise<Binaries> {
 /** PostgreSQL refuses to run as root, so root hands it to `nobody`, which exists everywhere. */
 const NOBODY = { uid: 65534, gid: 65534 };
 
+/** Whether a user who is nobody can get there: every folder on the way lets others pass. */
+function isReachableByAll(path: string): boolean {
+  const folder = dirname(path);
+  if (existsSync(folder) && (statSync(folder).mode & 0o001) === 0) return false;
+  return folder === path || isReachableByAll(folder);
+}
+
 /**
- * How to run a PostgreSQL binary as who we are. As root: as `nobody`, who keeps the right to pass through
- * folders closed to others, because a clone in /root is common.
+ * How to run a PostgreSQL binary as who we are. As root: as `nobody`. A clone in /root, which is closed to others, is
+ * common: there `nobody` keeps the right to pass. (The securebit makes the kernel honour it in access(2) too.)
  */
-function invocation(command: string, args: string[]) {
+function invocation(command: string, args: string[], data: string) {
   if (process.getuid?.() !== 0) return { command, args };
-  if (process.platform !== 'linux' || !existsSync('/usr/bin/setpriv')) return { command, args, ...NOBODY };
+  if (isReachableByAll(command) && isReachableByAll(data)) return { command, args, ...NOBODY };
   const { uid, gid } = NOBODY;
-  const capabilities = ['--inh-caps=+dac_override', '--ambient-caps=+dac_override'];
+  const rights = ['--inh-caps=+dac_override', '--ambient-caps=+dac_override', '--securebits=+no_setuid_fixup'];
   return {
-    command: '/usr/bin/setpriv',
-    args: [`--reuid=${uid}`, `--regid=${gid}`, '--clear-groups', ...capabilities, command, ...args],
+    command: 'setpriv',
+    args: [`--reuid=${uid}`, `--regid=${gid}`, '--clear-groups', ...rights, command, ...args],
   };
 }
 
@@ -56,7 +63,11 @@ async function initialise(data: string, password: string, initdb: string): Promi
   writeFileSync(passwordFile, password, { mode: 0o600 });
   if (process.getuid?.() === 0) for (const path of [data, passwordFile]) chownSync(path, NOBODY.uid, NOBODY.gid);
   const flags = ['--username=postgres', '--auth=scram-sha-256', '--encoding=UTF8', '--locale=C', '--no-sync'];
-  const { command, args, ...ids } = invocation(initdb, [`--pgdata=${data}`, `--pwfile=${passwordFile}`, ...flags]);
+  const { command, args, ...ids } = invocation(
+    initdb,
+    [`--pgdata=${data}`, `--pwfile=${passwordFile}`, ...flags],
+    data,
+  );
   try {
     await promisify(execFile)(command, args, ids);
   } catch (error) {
@@ -110,7 +121,7 @@ export async function startPostgres(options: { dir: string; port: number; durabl
   const { child, record, logFile } = spawnRecorded({
     dir,
     name: 'postgres',
-    ...invocation(postgres, ['-D', data, '-p', String(port), ...flags]),
+    ...invocation(postgres, ['-D', data, '-p', String(port), ...flags], data),
   });
   const url = `postgres://postgres:${password}@127.0.0.1:${port}/postgres`;
   const stop = async () => {
