@@ -6,7 +6,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { SERVICES, type ServiceName } from '@cabstand/contracts';
-import { DataSource, type DataSourceOptions } from 'typeorm';
+import type { DataSource } from 'typeorm';
 import { ROOT } from '../infra/index.ts';
 import { load } from './load.ts';
 import { useInfrastructure } from './runtime/infrastructure.ts';
@@ -15,9 +15,8 @@ import { loadDotEnv, readSettings } from './runtime/settings.ts';
 /** The service's own data source, on another database than its environment names. Not yet connected. */
 async function dataSourceOf(service: ServiceName, url: string): Promise<DataSource> {
   process.env.DATABASE_URL = url;
-  const { dataSource, entities, migrations } = await load(`apps/${service}/src/data-source.ts`);
-  if (dataSource) return dataSource as DataSource;
-  return new DataSource({ type: 'postgres', url, entities, migrations } as DataSourceOptions);
+  const { dataSource } = await load(`apps/${service}/src/data-source.ts`);
+  return dataSource as DataSource;
 }
 
 /**
@@ -65,7 +64,7 @@ async function generate(source: DataSource, service: ServiceName, name?: string)
   const timestamp = Date.now();
   const file = join('apps', service, 'src', 'migrations', `${timestamp}-${name}.ts`);
   writeFileSync(join(ROOT, file), migrationFile(name, timestamp, changes));
-  return `${file} written; read it, then add it to "migrations" in apps/${service}/src/data-source.ts`;
+  return `${file} written; read it, then add it to the migrations in apps/${service}/src/app.module.ts`;
 }
 
 async function run(source: DataSource): Promise<string> {

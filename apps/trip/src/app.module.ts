@@ -1,9 +1,19 @@
-import { AuthModule } from '@cabstand/auth';
-import { MessagingModule } from '@cabstand/messaging';
-import { DatabaseModule } from '@cabstand/service-defaults';
+import { authEntities, authMigrations, AuthModule } from '@cabstand/auth';
+import { messagingEntities, messagingMigrations, MessagingModule } from '@cabstand/messaging';
+import {
+  DatabaseModule,
+  idempotencyEntities,
+  idempotencyMigrations,
+  type DatabaseOptions,
+} from '@cabstand/service-defaults';
 import { Module, type DynamicModule } from '@nestjs/common';
 import type { Config } from './config.ts';
-import { entities, migrations } from './data-source.ts';
+import { CreateTrips1760000000000 } from './migrations/1760000000000-create-trips.ts';
+import { Driver } from './people/driver.entity.ts';
+import { Passenger } from './people/passenger.entity.ts';
+import { Quote } from './quote/quote.entity.ts';
+import { Rating } from './trip/rating.entity.ts';
+import { Trip, TripSnapshot } from './trip/trip.entity.ts';
 import { TripModule } from './trip/trip.module.ts';
 
 /** The trip service, put together. */
@@ -13,12 +23,7 @@ export class AppModule {
     return {
       module: AppModule,
       imports: [
-        DatabaseModule.forRoot({
-          url: config.DATABASE_URL,
-          poolSize: config.DATABASE_POOL_SIZE,
-          entities,
-          migrations,
-        }),
+        DatabaseModule.forRoot(databaseOptions(config)),
         MessagingModule.forRoot({
           service: 'trip',
           amqpUrl: config.AMQP_URL,
@@ -30,3 +35,14 @@ export class AppModule {
     };
   }
 }
+
+/** What this service keeps in its database, and how the tables came to be. */
+export const databaseOptions = (config: Pick<Config, 'DATABASE_URL' | 'DATABASE_POOL_SIZE'>): DatabaseOptions => ({
+  url: config.DATABASE_URL,
+  poolSize: config.DATABASE_POOL_SIZE,
+  entities: [
+    ...[Trip, TripSnapshot, Rating, Quote, Passenger, Driver],
+    ...[...authEntities, ...messagingEntities, ...idempotencyEntities],
+  ],
+  migrations: [...messagingMigrations, ...idempotencyMigrations, ...authMigrations, CreateTrips1760000000000],
+});

@@ -13,9 +13,8 @@ import { createTestBroker, createTestDatabase, createTestIssuer, eventually } fr
 import amqp from 'amqplib';
 import { randomUUIDv7 } from 'node:crypto';
 import pg from 'pg';
-import { AppModule } from '../src/app.module.ts';
+import { AppModule, databaseOptions } from '../src/app.module.ts';
 import { Config } from '../src/config.ts';
-import { entities, migrations } from '../src/data-source.ts';
 import type { QuoteView } from '../src/quote/quote.dto.ts';
 import type { TripView } from '../src/trip/trip.dto.ts';
 
@@ -45,7 +44,7 @@ export interface Person {
 export type Platform = Awaited<ReturnType<typeof startPlatform>>;
 
 /** The trip service over a database and a virtual host of its own; the other services are played by the test. */
-export async function startPlatform(settings: Record<string, string> = {}, replicas = 1, pollMs = 600_000) {
+export async function startPlatform(settings: Record<string, string> = {}, replicas = 1) {
   const database = await createTestDatabase('trip');
   const broker = await createTestBroker();
   const issuer = await createTestIssuer();
@@ -58,12 +57,12 @@ export async function startPlatform(settings: Record<string, string> = {}, repli
     TRUSTED_ISSUERS: JSON.stringify([issuer.trustedIssuer('passenger', 'driver', 'operator')]),
     ...settings,
   });
-  const schema = new Database({ url: database.url, poolSize: 2, entities, migrations });
+  const schema = new Database(databaseOptions({ DATABASE_URL: database.url, DATABASE_POOL_SIZE: 2 }));
   await schema.migrate();
   await schema.close();
   const services: RunningService[] = [];
   // Streams that only poll would hide a wake-up that is missing.
-  const options = { service: 'trip', title: 'Trips', streams: { pollMs } } as const;
+  const options = { service: 'trip', title: 'Trips', streams: { pollMs: 600_000 } } as const;
   for (let i = 0; i < replicas; i++) {
     services.push(await startService(AppModule.forRoot, config, options));
   }
