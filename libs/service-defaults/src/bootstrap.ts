@@ -50,13 +50,7 @@ export async function startService<Config extends BaseConfig>(
   config: Config,
   options: ServiceOptions,
 ): Promise<RunningService> {
-  const service = new Service(module, config, options);
-  try {
-    return await service.start();
-  } catch (error) {
-    await service.stop();
-    throw error;
-  }
+  return new Service(module, config, options).start();
 }
 
 export class Service<Config extends BaseConfig> {
@@ -66,6 +60,7 @@ export class Service<Config extends BaseConfig> {
   private readonly closers: (() => Promise<unknown>)[] = [];
   private stopping: Promise<void> | undefined;
   private telemetry: Telemetry | undefined;
+  private isToldToExit = false;
 
   constructor(
     module: AppModule<Config>,
@@ -83,16 +78,27 @@ export class Service<Config extends BaseConfig> {
     this.logger.info({ event: 'database.migrated', applied });
   }
 
+  /** @throws what kept it from starting, or an AbortError when it was stopped meanwhile; nothing stays open then. */
   async start(): Promise<RunningService> {
+    try {
+      return await this.open();
+    } catch (error) {
+      await this.stop();
+      await this.closeAll();
+      throw error;
+    }
+  }
+
+  private async open(): Promise<RunningService> {
     const { config, health, options } = this;
     this.telemetry = startTelemetry(options.service, config);
     const management = await startManagement(health, this.telemetry, config.HOST, config.MANAGEMENT_PORT);
     const managementUrl = urlOf(management, config.HOST);
-    this.closers.push(async () => {
+    this.opened(async () => {
       management.closeAllConnections();
       await new Promise((resolve) => management.close(resolve));
     });
-    this.closers.push(async () => health.database?.close());
+    this.opened(async () => health.database?.close());
     this.logger.info({ event: 'service.starting', managementUrl });
 
     const requests = new RequestTrace(this.logger);
@@ -106,7 +112,7 @@ export class Service<Config extends BaseConfig> {
         logger: new NestLogger(this.logger),
       },
     );
-    this.closers.push(() => app.close());
+    this.opened(() => app.close());
     assertEveryRouteHasPolicy(app);
     serveDocs(adapter.getInstance<FastifyInstance>(), options.title, () => openApiDocument(app, options));
     health.messaging = app.get(MessagingStatus);
@@ -115,8 +121,8 @@ export class Service<Config extends BaseConfig> {
     await app.init();
     await app.startAllMicroservices();
     await app.listen(config.PORT, config.HOST);
-    this.closers.push(() => drainHttp(app));
-    this.closers.push(async () => app.get(EventStreams).drain());
+    this.opened(() => drainHttp(app));
+    this.opened(async () => app.get(EventStreams).drain());
     health.serving = true;
     const url = urlOf(app.getHttpServer(), config.HOST);
     this.logger.info({ event: 'service.started', url, managementUrl });
@@ -132,26 +138,37 @@ export class Service<Config extends BaseConfig> {
 
   /** Exits with 0 when all is closed, or with 1 when that takes longer than any supervisor would wait. */
   async stopAndExit(): Promise<void> {
+    this.isToldToExit = true;
     setTimeout(() => this.die('service.stop-timed-out'), STOP_LIMIT_MS).unref();
     await this.stop();
     await this.telemetry?.shutdown();
     process.exit(0);
   }
 
-  /** For what cannot go on. While the service stops, failing to start is no failure. */
+  /** For what cannot go on. Once the service is told to exit, failing to start is no failure. */
   die(event: string, error?: unknown): void {
-    if (event === 'service.start-failed' && this.stopping) return;
+    if (event === 'service.start-failed' && this.isToldToExit) return;
     this.logger.fatal({ event, err: error });
     process.exit(1);
   }
 
+  private opened(close: () => Promise<unknown>): void {
+    this.closers.push(close);
+    if (this.stopping) throw new DOMException('stopped while starting', 'AbortError');
+  }
+
   private async close(): Promise<void> {
     this.logger.info({ event: 'service.stopping' });
-    for (const close of this.closers.toReversed()) {
+    await this.closeAll();
+    this.logger.info({ event: 'service.stopped' });
+  }
+
+  /** In the reverse order of opening. */
+  private async closeAll(): Promise<void> {
+    for (let close = this.closers.pop(); close; close = this.closers.pop()) {
       // One that fails must not keep the others open.
       await close().catch((error: unknown) => this.logger.error({ event: 'service.stop-failed', err: error }));
     }
-    this.logger.info({ event: 'service.stopped' });
   }
 }
 

@@ -7,6 +7,8 @@ import { problem, PROBLEM_JSON, RequestInvalid } from './problem.ts';
 import { traceIdOf, type RequestTrace } from './request-trace.ts';
 
 const BODY_LIMIT_BYTES = 256 * 1024;
+/** Bodies up to this are read to their end before they are refused: a client that is still sending misses the answer. */
+const DISCARD_LIMIT_BYTES = 32 * 1024 * 1024;
 const HEADERS_LIMIT_BYTES = 16 * 1024;
 /** For a request to arrive completely; a slow sender holds a connection no longer. */
 const REQUEST_TIMEOUT_MS = 15_000;
@@ -41,6 +43,12 @@ export function createHttpAdapter(lifecycle: Lifecycle, requests: RequestTrace):
         ? undefined
         : new RequestInvalid([{ path: 'url', message: 'holds a character that cannot be stored' }]),
     );
+  });
+  fastify.addHook('onRequest', (request, _reply, done) => {
+    const announcedBytes = Number(request.headers['content-length']);
+    if (!(announcedBytes > BODY_LIMIT_BYTES && announcedBytes <= DISCARD_LIMIT_BYTES)) return done();
+    request.raw.once('end', () => done(new DomainError('BODY_TOO_LARGE')));
+    request.raw.resume();
   });
   fastify.addHook('onSend', (_request, reply, payload, done) => {
     if (lifecycle.draining) reply.header('connection', 'close');

@@ -1,6 +1,7 @@
 import type { ServiceName } from '@cabstand/contracts';
 import type { LoggerService } from '@nestjs/common';
 import { trace } from '@opentelemetry/api';
+import { types } from 'node:util';
 import { pino, type Logger } from 'pino';
 import type { BaseConfig } from './config.ts';
 
@@ -39,7 +40,7 @@ export function createLogger(service: ServiceName, config: Pick<BaseConfig, 'LOG
  * personal data would leak, so only this much is taken; PostgreSQL's messages about data quote the data.
  */
 export function safeError(error: unknown): object {
-  if (!(error instanceof Error)) return { type: typeof error };
+  if (!types.isNativeError(error)) return { type: typeof error };
   const code = 'code' in error ? String(error.code) : undefined;
   const quotesData = /^2[23][0-9A-Z]{3}$/.test(code ?? '');
   const frames = error.stack
@@ -54,7 +55,7 @@ export function safeError(error: unknown): object {
     ...('table' in error ? { table: error.table } : {}),
     stack: frames?.map((line) => line.trim()).join('\n'),
     ...(error.cause ? { cause: safeError(error.cause) } : {}),
-    ...(error instanceof AggregateError ? { errors: error.errors.slice(0, 3).map(safeError) } : {}),
+    ...('errors' in error && Array.isArray(error.errors) ? { errors: error.errors.slice(0, 3).map(safeError) } : {}),
   };
 }
 
@@ -75,10 +76,10 @@ export class NestLogger implements LoggerService {
     rest: unknown[],
   ): void {
     const name = rest.findLast((parameter) => typeof parameter === 'string');
-    const err = [message, ...rest].find((parameter) => parameter instanceof Error);
+    const err = [message, ...rest].find((parameter) => types.isNativeError(parameter));
     const quiet = level === 'info' && CHATTY.has(name ?? '') ? 'debug' : level;
     const fields = { context: name, ...(err ? { err } : {}) };
-    if (message instanceof Error) this.logger[quiet](fields, message.name);
+    if (types.isNativeError(message)) this.logger[quiet](fields, message.name);
     else if (typeof message === 'object') this.logger[quiet]({ ...fields, ...message });
     else this.logger[quiet](fields, String(message));
   }

@@ -1,6 +1,7 @@
 import { DomainError, type ErrorCode } from '@cabstand/contracts';
 import { Catch, HttpException, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
+import { types } from 'node:util';
 import { sendProblem } from './http-server.ts';
 
 /** What Nest and Fastify say with a status is said with one of our codes. */
@@ -39,8 +40,9 @@ const UNAVAILABLE_NAME = new Set(['ConnectionIsNotSetError', 'QueryRunnerAlready
 
 /** Whether the database couldn't be used, as opposed to having refused what it was asked. */
 export function isDatabaseUnavailable(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  if (error instanceof AggregateError && error.errors.some(isDatabaseUnavailable)) return true;
+  // By what it is, not by its class: what Node's own modules throw may have another `Error` above it.
+  if (!types.isNativeError(error)) return false;
+  if ('errors' in error && Array.isArray(error.errors) && error.errors.some(isDatabaseUnavailable)) return true;
   const code = 'code' in error ? String(error.code) : '';
   return (
     UNAVAILABLE_SQLSTATE.test(code) ||
