@@ -1,4 +1,4 @@
-import { TripAccepted, TripArrived, TripCancelled, TripCompleted, TripRated, TripRequested } from '@cabstand/contracts';
+import { TripAccepted, TripCancelled, TripCompleted, TripRated, TripRequested } from '@cabstand/contracts';
 import { eventually } from '@cabstand/testing';
 import { randomUUIDv7 } from 'node:crypto';
 import type { DriverView } from '../src/driver/driver.dto.ts';
@@ -6,17 +6,12 @@ import { DROPOFF, north, PICKUP, startPlatform, tripRequest, type Person, type P
 
 let platform: Platform;
 let operator: Person;
-beforeEach(async () => {
+beforeAll(async () => {
   platform = await startPlatform({ DISPATCH_MAX_REFUSALS: '3' });
   operator = { id: 'ops', token: await platform.issuer.token('operator', 'ops') };
 });
-afterEach(async () => {
-  try {
-    await platform.expectNobodyStuck();
-  } finally {
-    await platform.stop();
-  }
-});
+afterEach(() => platform.expectNobodyStuck().finally(() => platform.clear()));
+afterAll(() => platform.stop());
 
 const underWay = (tripId: string, driver: Person) => ({ tripId, passengerId: randomUUIDv7(), driverId: driver.id });
 const cancelled = (tripId: string, driverId: string | null = null) => ({
@@ -195,6 +190,15 @@ it('a driver who is silent for too long is not offered trips', async () => {
   await platform.untilOffered(driver);
 });
 
+it('finds the nearest across the antimeridian', async () => {
+  const [west, east] = [await platform.hire({ lat: 0, lng: -179.99 }), await platform.hire({ lat: 0, lng: 179.98 })];
+  const tripId = await platform.request({ lat: 0, lng: 179.999 });
+  const offer = await platform.untilOffered(west);
+  expect(offer).toMatchObject({ tripId, pickupDistanceM: 1_223 });
+  await platform.answer(west, offer.offerId, 'decline');
+  expect(await platform.untilOffered(east)).toMatchObject({ tripId, pickupDistanceM: 2_113 });
+});
+
 it('frees a driver whose trip turned out to be another’s', async () => {
   const driver = await platform.hire();
   const tripId = await platform.request();
@@ -229,7 +233,6 @@ it('keeps the driver’s rating, and tells where drivers on a trip are', async (
     const { body } = await platform.call<DriverView>('GET', '/v1/drivers/me', { as: driver });
     expect(body.rating).toBe(4.33);
   });
-  await platform.messages.publish(TripArrived, underWay(tripId, driver), { sequence: 3 });
 });
 
 it('handles a message once, and a repeated fact as if it were once', async () => {

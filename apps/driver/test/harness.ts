@@ -121,6 +121,14 @@ export async function startPlatform(settings: Record<string, string> = {}, repli
       rows<{ driverId: string; tripId: string }>(
         `SELECT driver_id AS "driverId", reserved_trip_id AS "tripId" FROM availability WHERE reserved_trip_id IS NOT NULL`,
       ),
+    /** Forgets everybody and every trip, for the next test. */
+    clear: async () => {
+      // Again after a deadlock: the sweep and the relay lock these tables too.
+      await eventually(() =>
+        rows('TRUNCATE inbox, dispatches, offers, availability, drivers, positions, driver_stream'),
+      );
+      messages.published.length = 0;
+    },
     stop: async () => {
       await Promise.all(services.map((service) => service.stop()));
       await messages.close();

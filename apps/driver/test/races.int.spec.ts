@@ -6,13 +6,7 @@ import { north, PICKUP, startPlatform, type Person, type Platform } from './harn
 let platform: Platform;
 const start = (settings: Record<string, string> = {}) =>
   startPlatform(settings, 2).then((started) => (platform = started));
-afterEach(async () => {
-  try {
-    await platform.expectNobodyStuck();
-  } finally {
-    await platform.stop();
-  }
-});
+afterEach(() => platform.expectNobodyStuck().finally(() => platform.stop()));
 
 const times = <T>(count: number, make: (index: number) => Promise<T>) =>
   Promise.all(Array.from({ length: count }, (_, i) => make(i)));
@@ -108,6 +102,10 @@ it('cancelled against accepted: whichever comes first, the driver ends free', as
   await start();
   const drivers = await times(10, (i) => platform.hire(north(i)));
   const trips = await times(10, () => platform.request());
+  // All of them first: a driver who is freed early could be offered a trip meant for another.
+  await eventually(async () => {
+    expect(await platform.rows(`SELECT 1 FROM offers WHERE status = 'open'`)).toHaveLength(trips.length);
+  });
   const answers = await Promise.all(
     drivers.map(async (driver) => {
       const { offerId, tripId } = await platform.untilOffered(driver);

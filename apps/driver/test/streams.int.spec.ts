@@ -1,0 +1,107 @@
+import { TripAccepted, TripArrived, TripCancelled, TripCompleted } from '@cabstand/contracts';
+import { eventually } from '@cabstand/testing';
+import { randomUUIDv7 } from 'node:crypto';
+import { north, PICKUP, startPlatform, type Person, type Platform } from './harness.ts';
+import { openStream } from './sse.ts';
+
+let platform: Platform;
+let operator: Person;
+beforeAll(async () => {
+  platform = await startPlatform({}, 2);
+  operator = { id: 'ops', token: await platform.issuer.token('operator', 'ops') };
+});
+afterAll(() => platform.stop());
+
+const follow = (as: Person, replica = 0, lastEventId?: string) =>
+  openStream(`${platform.services[replica]!.url}/v1/drivers/me/events`, as, lastEventId);
+const followFleet = (as: Person) => openStream(`${platform.services[0]!.url}/v1/drivers/positions`, as);
+
+describe('a driver’s stream', () => {
+  it('tells of offers and trips, on either replica, and goes on where it was left', async () => {
+    const driver = await platform.hire();
+    const streams = [await follow(driver), await follow(driver, 1)];
+    const first = await platform.request();
+    const { offerId } = await platform.untilOffered(driver);
+    for (const stream of streams)
+      await stream.until([{ id: '1', event: 'offer', data: { offerId, tripId: first, pickup: PICKUP } }]);
+    const cancelled = { tripId: first, passengerId: randomUUIDv7(), driverId: null, cancelledBy: 'passenger' as const };
+    await platform.messages.publish(TripCancelled, cancelled, { sequence: 2 });
+    const withdrawn = { id: '2', event: 'offer-withdrawn', data: { offerId, tripId: first, status: 'withdrawn' } };
+    for (const stream of streams) await stream.until([{ event: 'offer' }, withdrawn]);
+    await Promise.all(streams.map((stream) => stream.close()));
+
+    const tripId = await platform.request();
+    const second = await platform.untilOffered(driver);
+    await platform.answer(driver, second.offerId, 'accept');
+    const underWay = { tripId, passengerId: randomUUIDv7(), driverId: driver.id };
+    await platform.messages.publish(TripAccepted, underWay, { sequence: 2 });
+    const resumed = await follow(driver, 1, '1');
+    const accepted = { id: '4', event: 'trip', data: { tripId, status: 'accepted' } };
+    await resumed.until([withdrawn, { id: '3', event: 'offer', data: { tripId } }, accepted]);
+    await platform.messages.publish(TripArrived, underWay, { sequence: 3 });
+    await platform.messages.publish(TripCompleted, { ...underWay, fareMinor: 1, currency: 'EUR' }, { sequence: 5 });
+    await resumed.until([
+      withdrawn,
+      { event: 'offer' },
+      accepted,
+      { event: 'trip' },
+      { data: { tripId, status: 'completed' } },
+    ]);
+    await resumed.close();
+  });
+
+  it('begins with the open offer, or with the trip under way', async () => {
+    const driver = await platform.hire(north(2_000));
+    const tripId = await platform.request(north(2_000));
+    const { offerId } = await platform.untilOffered(driver);
+    const offered = await follow(driver);
+    await offered.until([{ id: '1', event: 'offer', data: { offerId, tripId } }]);
+    await offered.close();
+
+    await platform.answer(driver, offerId, 'accept');
+    await platform.messages.publish(
+      TripAccepted,
+      { tripId, passengerId: randomUUIDv7(), driverId: driver.id },
+      { sequence: 2 },
+    );
+    await eventually(async () => {
+      expect(await platform.rows('SELECT 1 FROM driver_stream WHERE driver_id = $1', [driver.id])).toHaveLength(2);
+    });
+    const driving = await follow(driver);
+    await driving.until([{ id: '2', event: 'trip', data: { tripId, status: 'accepted' } }]);
+    await driving.close();
+  });
+
+  it('tells nobody else, and ends with the session', async () => {
+    const [driver, other] = [await platform.hire(north(4_000)), await platform.signUp()];
+    const [mine, theirs] = [await follow(driver, 1), await follow(other)];
+    const tripId = await platform.request(north(4_000));
+    await mine.until([{ event: 'offer', data: { tripId } }]);
+    expect(theirs.events).toEqual([]);
+    expect(await platform.call('DELETE', '/v1/sessions/current', { as: driver })).toMatchObject({ status: 204 });
+    await mine.ended;
+    await theirs.close();
+    const impostor = { id: driver.id, token: await platform.issuer.token('driver', driver.id) };
+    expect((await follow(impostor)).status).toBe(404);
+    expect((await follow(operator)).status).toBe(403);
+  });
+});
+
+describe('the operators’ stream', () => {
+  it('shows where every driver is who is online, until they leave', async () => {
+    const [driver, offline] = [await platform.hire(north(6_000)), await platform.signUp()];
+    await platform.stand(offline, PICKUP);
+    const fleet = await followFleet(operator);
+    const mine = () => fleet.events.filter(({ data }) => data.driverId === driver.id);
+    await eventually(() =>
+      expect(mine()).toMatchObject([{ event: 'position', data: { position: north(6_000), tripId: null } }]),
+    );
+    await platform.stand(driver, north(6_005));
+    await eventually(() => expect(mine()).toMatchObject([{}, { event: 'position', data: { position: north(6_005) } }]));
+    await platform.go(driver, 'offline');
+    await eventually(() => expect(mine()).toMatchObject([{}, {}, { event: 'driver-offline' }]));
+    expect(fleet.events.filter(({ data }) => data.driverId === offline.id)).toEqual([]);
+    await fleet.close();
+    expect((await followFleet(driver)).status).toBe(403);
+  });
+});
