@@ -80,6 +80,7 @@ export class PassengerController {
   @Post(':id/suspend')
   @HttpCode(200)
   @ApiAnswer(200, StandingView)
+  @ApiProblems('NOT_FOUND')
   async suspend(
     @CurrentPrincipal() me: Principal,
     @Param('id', { schema: z.uuid() }) id: string,
@@ -92,6 +93,7 @@ export class PassengerController {
   @Post(':id/reinstate')
   @HttpCode(200)
   @ApiAnswer(200, StandingView)
+  @ApiProblems('NOT_FOUND')
   async reinstate(
     @CurrentPrincipal() me: Principal,
     @Param('id', { schema: z.uuid() }) id: string,
