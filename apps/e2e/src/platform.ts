@@ -49,10 +49,9 @@ export class Platform {
       perService(() => freePort()),
     ]);
     const databases = await perService((service) => createTestDatabase(service));
-    const environments = await perService(async (service) =>
+    const environments = perServiceNow((service) =>
       environmentOf(service, { broker, operators, ports, database: databases[service], extra: options.env ?? {} }),
     );
-    await perService((service) => migrate(service, environments[service]));
     const services = await perService(async (service) => {
       const first = await ServiceProcess.prepare(service, environments[service], ports[service]);
       const others = Array.from({ length: (options.replicas?.[service] ?? 1) - 1 }, () =>
@@ -62,6 +61,7 @@ export class Platform {
     });
     const platform = new Platform({ services, databases, broker, operators, environments });
     try {
+      await perService((service) => migrate(service, environments[service]));
       await Promise.all(platform.processes().map((process) => process.start()));
     } catch (error) {
       await platform.stop();
@@ -129,6 +129,10 @@ function environmentOf(service: ServiceName, around: Surroundings): Record<strin
 async function migrate(service: ServiceName, env: Record<string, string>): Promise<void> {
   const { code, output } = await runToEnd(service, ['migrate'], env);
   if (code !== 0) throw new Error(`migrating ${service} ended with ${code}:\n${output}`);
+}
+
+function perServiceNow<T>(make: (service: ServiceName) => T): PerService<T> {
+  return Object.fromEntries(SERVICES.map((service) => [service, make(service)])) as PerService<T>;
 }
 
 async function perService<T>(make: (service: ServiceName) => Promise<T>): Promise<PerService<T>> {

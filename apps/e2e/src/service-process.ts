@@ -7,6 +7,9 @@ import { eventually } from '@cabstand/testing';
 import { freePort } from '../../../infra/ports.ts';
 import { ROOT } from '../../../infra/paths.ts';
 
+/** Another build can be held to the same promises: that of a release, or of a colleague. */
+const DIST = process.env.CABSTAND_DIST ?? join(ROOT, 'dist', 'apps');
+
 export interface Readiness {
   status: number;
   body: { messaging?: string };
@@ -94,7 +97,7 @@ export async function runToEnd(service: ServiceName, args: string[], env: Record
 }
 
 function launch(service: ServiceName, args: string[], env: Record<string, string>): ChildProcess {
-  const main = join(ROOT, 'dist', 'apps', service, 'main.js');
+  const main = join(DIST, service, 'main.js');
   // Nothing of our own environment: what a service needs, it is told.
   return spawn(process.execPath, [main, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
 }

@@ -21,7 +21,7 @@ let platform: Platform;
 beforeAll(async () => {
   platform = await Platform.start();
 });
-afterAll(() => platform.stop());
+afterAll(() => platform?.stop());
 
 const tokenInvalid = { status: 401, code: 'TOKEN_INVALID' };
 

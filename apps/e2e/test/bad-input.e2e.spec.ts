@@ -18,7 +18,7 @@ beforeAll(async () => {
     operator: await platform.operatorToken(),
   };
 });
-afterAll(() => platform.stop());
+afterAll(() => platform?.stop());
 
 /** The table of platform.md. */
 const OPERATIONS: Record<ServiceName, string[]> = {
@@ -343,18 +343,18 @@ describe('values', () => {
   });
 
   it('of idempotency keys', async () => {
-    const body = JSON.stringify(freshPlace());
-    for (const key of ['', 'x'.repeat(10_000)]) {
-      const { status } = await send(`${platform.urls.trip}/v1/quotes`, {
-        method: 'POST',
-        body,
-        headers: {
-          authorization: `Bearer ${tokens.passenger}`,
-          'content-type': 'application/json',
-          'idempotency-key': key,
-        },
-      });
-      expect({ length: key.length, status: Math.min(status, 400) }).toEqual({ length: key.length, status: 400 });
+    for (const key of ['x'.repeat(300), 'two words', 'caf\u00e9']) {
+      const headers = {
+        authorization: `Bearer ${tokens.passenger}`,
+        'content-type': 'application/json',
+        'idempotency-key': key,
+      };
+      const body = JSON.stringify(freshPlace());
+      expectProblem(
+        await send(`${platform.urls.trip}/v1/quotes`, { method: 'POST', body, headers }),
+        400,
+        'REQUEST_INVALID',
+      );
     }
   });
 

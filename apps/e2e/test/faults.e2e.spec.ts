@@ -23,7 +23,7 @@ let platform: Platform;
 beforeAll(async () => {
   platform = await Platform.start();
 });
-afterAll(() => platform.stop());
+afterAll(() => platform?.stop());
 afterEach(() => expectAgreement(platform));
 
 const processOf = (service: ServiceName) => platform.services[service][0];

@@ -20,7 +20,7 @@ beforeAll(async () => {
     env: { DISPATCH_OFFER_TTL: '3s', DISPATCH_MAX_REFUSALS: '2', DISPATCH_SWEEP_EVERY: '200ms' },
   });
 });
-afterAll(() => platform.stop());
+afterAll(() => platform?.stop());
 
 const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
@@ -232,13 +232,16 @@ describe('the order of things', () => {
       api.quote(place.pickup, place.dropoff),
       api.quote(place.pickup, place.dropoff),
     ]);
-    const first = await api.requestTrip(one.quoteId, 'same key');
-    const again = await Promise.all(Array.from({ length: 5 }, () => api.requestTrip(one.quoteId, 'same key')));
-    expect(again).toEqual(Array.from({ length: 5 }, () => first));
-    expect(await refusal(api.requestTrip(other.quoteId, 'same key'))).toEqual({
-      status: 422,
-      code: 'IDEMPOTENCY_KEY_REUSED',
-    });
+    const key = crypto.randomUUID();
+    const attempts = Array.from({ length: 5 }, () =>
+      api.requestTrip(one.quoteId, key).catch((error: unknown) => {
+        expect(error).toMatchObject({ status: 409, code: 'IDEMPOTENCY_IN_FLIGHT' });
+      }),
+    );
+    const trips = (await Promise.all(attempts)).filter((trip) => trip !== undefined);
+    const again = await api.requestTrip(one.quoteId, key);
+    expect(trips).toEqual(trips.map(() => again));
+    expect(await refusal(api.requestTrip(other.quoteId, key))).toEqual({ status: 422, code: 'IDEMPOTENCY_KEY_REUSED' });
     expect((await api.trips()).items).toHaveLength(1);
   });
 });

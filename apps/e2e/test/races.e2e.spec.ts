@@ -22,10 +22,15 @@ let platform: Platform;
 beforeAll(async () => {
   platform = await Platform.start({
     replicas: { driver: 2 },
-    env: { DISPATCH_OFFER_TTL: '1500ms', DISPATCH_SWEEP_EVERY: '100ms', DISPATCH_MAX_REFUSALS: '8' },
+    env: {
+      DISPATCH_OFFER_TTL: '1500ms',
+      DISPATCH_SWEEP_EVERY: '100ms',
+      DISPATCH_MAX_REFUSALS: '4',
+      DISPATCH_POSITION_MAX_AGE: '10m',
+    },
   });
 });
-afterAll(() => platform.stop());
+afterAll(() => platform?.stop());
 afterEach(() => expectAgreement(platform));
 
 const replica = (index: number) => platform.urlsOfReplica('driver', index % 2);
@@ -115,15 +120,18 @@ it('gives a trip one driver, while two replicas expire its offers and the old dr
     }
   };
   const racing = Promise.all(drivers.map(hesitate));
-  await eventually(
-    async () => {
-      const statuses = await Promise.all(passengers.map(({ api }, index) => api.trip(trips[index]?.id ?? '')));
-      expect(statuses.filter(({ status }) => !OVER.includes(status))).toEqual([]);
-    },
-    { timeoutMs: 40_000, everyMs: 200 },
-  );
-  over.abort();
-  await racing;
+  const everyTripIsOver = async () => {
+    const statuses = await Promise.all(passengers.map(({ api }, index) => api.trip(trips[index]?.id ?? '')));
+    expect(statuses.filter(({ status }) => !OVER.includes(status)).map(({ id, status }) => `${id} ${status}`)).toEqual(
+      [],
+    );
+  };
+  try {
+    await eventually(everyTripIsOver, { timeoutMs: 50_000, everyMs: 200 });
+  } finally {
+    over.abort();
+    await racing;
+  }
   for (const [tripId, takers] of accepted) expect({ tripId, takers }).toEqual({ tripId, takers: [expect.any(String)] });
 });
 
@@ -219,7 +227,7 @@ it('ends in the same state in whatever order the events of one trip arrive', asy
       ]);
       expect(left).toEqual([]);
     },
-    { timeoutMs: 20_000, everyMs: 100 },
+    { timeoutMs: 50_000, everyMs: 100 },
   );
   expect(await watching.api.offer()).toBeUndefined();
   await watching.api.goOffline();

@@ -18,7 +18,7 @@ let platform: Platform;
 beforeAll(async () => {
   platform = await Platform.start({ replicas: { trip: 2, driver: 2 } });
 });
-afterAll(() => platform.stop());
+afterAll(() => platform?.stop());
 
 const tripEvents = (id: string, replica = 0) => `${platform.urlsOfReplica('trip', replica).trip}/v1/trips/${id}/events`;
 const offerEvents = (replica = 0) => `${platform.urlsOfReplica('driver', replica).driver}/v1/drivers/me/events`;

@@ -14,7 +14,7 @@ beforeAll(async () => {
   });
 });
 afterAll(async () => {
-  await platform.stop();
+  await platform?.stop();
   await collector.stop();
 });
 
