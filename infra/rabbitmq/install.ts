@@ -1,5 +1,6 @@
-import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFile, spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { promisify } from 'node:util';
 
 const POLICY = '/usr/sbin/policy-rc.d';
 
@@ -24,47 +25,31 @@ export const canInstallRabbitmq = (): boolean =>
  * Installs Debian's rabbitmq-server without starting the system-wide broker that the package brings: what is
  * wanted is the programs, for a private node. `policy-rc.d` is how Debian lets an administrator say that.
  */
-export function installRabbitmq(say: (line: string) => void): void {
+export async function installRabbitmq(say: (line: string) => void): Promise<void> {
   const prefix = asRoot();
   if (prefix === null) throw new Error('installing rabbitmq-server needs root or sudo without a password');
-  const run = (...command: string[]) => {
+  const run = async (...command: string[]) => {
     const [program, ...args] = [...prefix, 'env', 'DEBIAN_FRONTEND=noninteractive', ...command] as [
       string,
       ...string[],
     ];
-    return execFileSync(program, args, { stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 64 * 1024 * 1024 });
+    await promisify(execFile)(program, args, { maxBuffer: 64 * 1024 * 1024 });
   };
-  const install = () => run('apt-get', 'install', '--yes', '--no-install-recommends', 'rabbitmq-server');
-  const withoutServices = existsSync(POLICY)
-    ? (work: () => void) => work()
-    : (work: () => void) => denyServices(run, work);
-
   // On a systemd machine the unit would be enabled for the next boot; a masked unit isn't.
   if (existsSync('/run/systemd/system')) {
-    run('systemctl', 'mask', 'rabbitmq-server.service', 'epmd.service', 'epmd.socket');
+    await run('systemctl', 'mask', 'rabbitmq-server.service', 'epmd.service', 'epmd.socket');
     say('masked the system-wide broker (undo: systemctl unmask rabbitmq-server epmd.service epmd.socket)');
   }
-  withoutServices(() => {
-    try {
-      install();
-    } catch {
-      say('apt-get update first: the package lists are missing or old');
-      run('apt-get', 'update');
-      install();
-    }
-  });
-}
-
-function denyServices(run: (...command: string[]) => unknown, work: () => void): void {
-  const script =
-    '#!/bin/sh\n# Written while Cabstand installs rabbitmq-server: no service is to be started.\nexit 101\n';
-  const isRoot = process.getuid?.() === 0;
-  if (isRoot) writeFileSync(POLICY, script, { mode: 0o755 });
-  else run('sh', '-c', `printf '%s' '${script.replaceAll("'", '')}' > ${POLICY} && chmod 755 ${POLICY}`);
+  const hasPolicy = existsSync(POLICY);
+  if (!hasPolicy) await run('sh', '-c', `printf '#!/bin/sh\\nexit 101\\n' > ${POLICY} && chmod 755 ${POLICY}`);
+  const install = () => run('apt-get', 'install', '--yes', '--no-install-recommends', 'rabbitmq-server');
   try {
-    work();
+    await install().catch(async () => {
+      say('apt-get update first: the package lists are missing or old');
+      await run('apt-get', 'update');
+      await install();
+    });
   } finally {
-    if (isRoot) rmSync(POLICY, { force: true });
-    else run('rm', '-f', POLICY);
+    if (!hasPolicy) await run('rm', '-f', POLICY);
   }
 }

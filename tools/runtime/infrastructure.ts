@@ -201,7 +201,7 @@ async function startBroker(
       );
     }
     say('installing rabbitmq-server with apt-get, without starting a system-wide broker');
-    installRabbitmq(say);
+    await installRabbitmq(say);
   }
   const node = await startRabbitmqNode(options);
   await removeStaleBindings(new Management(node.managementUrl), accounts.vhost);
