@@ -9,7 +9,9 @@ import { Backoff, outline } from './waiting.ts';
 
 /** For a broker that accepts TCP connections and then says nothing. */
 const HANDSHAKE_TIMEOUT_MS = 10_000;
-const CLOSE_TIMEOUT_MS = 2_000;
+const CLOSE_TIMEOUT_MS = 1_000;
+/** A channel that held so long is no failing one. */
+const STABLE_MS = 10_000;
 
 /** A connection that comes back by itself, and with it every channel that was asked for. */
 abstract class BrokerConnection {
@@ -186,7 +188,9 @@ export class KeptChannel {
         channel.on('error', (error) => this.logger.error(`channel ${this.name}: ${describe(error)}`));
         await this.open(channel, closed.signal);
         this.channel = channel;
+        const openedAt = Date.now();
         if (!closed.signal.aborted) await once(closed.signal, 'abort');
+        if (Date.now() - openedAt > STABLE_MS) backoff.reset();
       } catch (error) {
         if (!over.aborted) this.logger.error(`channel ${this.name}: ${describe(error)}`);
         // Closed already, as a rule; otherwise it would stay open beside its successor.

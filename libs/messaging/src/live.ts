@@ -9,17 +9,18 @@ import { outline } from './waiting.ts';
 /** A replica that can't keep up hears the latest and misses the rest. */
 const QUEUE_ARGUMENTS = { 'x-max-length': 10_000, 'x-message-ttl': 10_000 };
 
-interface Subscription {
+type Handler = (payload: unknown) => void;
+interface Topic {
   exchange: string;
   routingKey: string;
-  handler: (payload: unknown) => void;
+  handlers: Set<Handler>;
 }
 
 /** What every replica should hear of at once and nobody minds missing: positions, wake-ups. */
 @Injectable()
 export class Live {
   private readonly logger = new Logger(Live.name);
-  private readonly subscriptions = new Set<Subscription>();
+  private readonly topics = new Map<string, Topic>();
   private readonly publishing: KeptChannel;
   private readonly consuming: KeptChannel;
   private queue = '';
@@ -43,40 +44,43 @@ export class Live {
   publish(routingKey: string, payload: object): void {
     const { channel } = this.publishing;
     if (!channel || this.full || this.publishConnection.blocked) return;
-    const event = this.settings.events.find(({ type, delivery }) => type === routingKey && delivery === 'live');
-    const body = JSON.stringify(event ? event.schema.parse(payload) : payload);
+    const body = Buffer.from(JSON.stringify(this.parse(routingKey, payload)));
     const options = { contentType: 'application/json', type: routingKey, persistent: false };
     try {
-      this.full = !channel.publish(liveExchange(this.settings.service), routingKey, Buffer.from(body), options);
+      this.full = !channel.publish(liveExchange(this.settings.service), routingKey, body, options);
     } catch {
       // The channel was closed a moment ago: as good as disconnected.
     }
   }
 
   /** Hears the publisher's live messages with this routing key, across reconnections. Returns how to stop. */
-  subscribe(publisher: ServiceName, routingKey: string, handler: (payload: unknown) => void): () => void {
-    const subscription = { exchange: liveExchange(publisher), routingKey, handler };
-    this.subscriptions.add(subscription);
-    const { channel } = this.consuming;
-    if (channel) void this.bind(channel, subscription).catch((error) => this.logger.error(outline(error)));
-    // The binding stays until the next connection: without a handler its messages are dropped here.
-    return () => void this.subscriptions.delete(subscription);
+  subscribe(publisher: ServiceName, routingKey: string, handler: Handler): () => void {
+    const exchange = liveExchange(publisher);
+    let topic = this.topics.get(`${exchange} ${routingKey}`);
+    if (!topic) {
+      topic = { exchange, routingKey, handlers: new Set() };
+      this.topics.set(`${exchange} ${routingKey}`, topic);
+      const { channel } = this.consuming;
+      if (channel) this.bind(channel, topic).catch((error: unknown) => this.logger.error(outline(error)));
+    }
+    const { handlers } = topic;
+    // One function may be subscribed twice, and each subscription ends by itself.
+    const own: Handler = (payload) => handler(payload);
+    handlers.add(own);
+    // The binding stays: without a handler its messages are dropped here.
+    return () => void handlers.delete(own);
   }
 
   private async open(channel: Channel): Promise<void> {
     // A new name each time: after a cut connection the broker may still hold the old queue for the dead one.
     this.queue = `${this.settings.service}.live.${randomUUID()}`;
-    await channel.assertQueue(this.queue, {
-      exclusive: true,
-      autoDelete: true,
-      durable: false,
-      arguments: QUEUE_ARGUMENTS,
-    });
+    const options = { exclusive: true, autoDelete: true, durable: false, arguments: QUEUE_ARGUMENTS };
+    await channel.assertQueue(this.queue, options);
     await channel.consume(this.queue, (message) => this.receive(channel, message), { noAck: true });
-    for (const subscription of [...this.subscriptions]) await this.bind(channel, subscription);
+    for (const topic of this.topics.values()) await this.bind(channel, topic);
   }
 
-  private async bind(channel: Channel, { exchange, routingKey }: Subscription): Promise<void> {
+  private async bind(channel: Channel, { exchange, routingKey }: Topic): Promise<void> {
     await channel.bindQueue(this.queue, exchange, routingKey);
   }
 
@@ -85,19 +89,22 @@ export class Live {
     const { exchange, routingKey } = message.fields;
     let payload: unknown;
     try {
-      payload = JSON.parse(message.content.toString());
-      const event = this.settings.events.find(({ type, delivery }) => type === routingKey && delivery === 'live');
-      if (event) payload = event.schema.parse(payload);
+      payload = this.parse(routingKey, JSON.parse(message.content.toString()));
     } catch {
       return this.logger.warn(`dropped a malformed live message ${routingKey}`);
     }
-    for (const subscription of this.subscriptions) {
-      if (subscription.exchange !== exchange || subscription.routingKey !== routingKey) continue;
+    for (const handle of this.topics.get(`${exchange} ${routingKey}`)?.handlers ?? []) {
       try {
-        subscription.handler(payload);
+        handle(payload);
       } catch (error) {
         this.logger.error(`live handler of ${routingKey}: ${outline(error)}`);
       }
     }
+  }
+
+  /** Wake-ups have no contract, and pass as they are. */
+  private parse(routingKey: string, payload: unknown): unknown {
+    const event = this.settings.events.find(({ type, delivery }) => type === routingKey && delivery === 'live');
+    return event ? event.schema.parse(payload) : payload;
   }
 }

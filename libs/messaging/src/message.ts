@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { isNativeError } from 'node:util/types';
 import { Envelope, type EventDefinition, type ServiceName } from '@cabstand/contracts';
 import type { Message, MessagePropertyHeaders, Options } from 'amqplib';
 import { CLOUD_EVENTS, HEADERS } from './headers.ts';
@@ -9,6 +8,7 @@ export const CONTENT_TYPE = 'application/json';
 /** More than these bytes of headers are cut, so that the properties with ours added still fit into one frame. */
 const MAX_HEADERS_BYTES = 64 * 1024;
 const MAX_ERROR_CHARS = 300;
+const MAX_ATTEMPTS = 1_000;
 /** Set by the broker on its way through, or, as CC and BCC, an instruction to send copies elsewhere. */
 const NOT_COPIED = /^(x-death|x-(first|last)-death-.*|x-delivery-count|x-acquired-count|CC|BCC)$/;
 
@@ -94,15 +94,15 @@ export function failuresOf(headers: MessagePropertyHeaders | undefined): Failure
     history = [];
   }
   return {
-    attempt: Number.isSafeInteger(attempt) && Number(attempt) > 0 ? Number(attempt) : 1,
+    attempt: typeof attempt === 'number' && attempt > 1 && attempt <= MAX_ATTEMPTS ? Math.trunc(attempt) : 1,
     history: Array.isArray(history) ? history.filter(isFailure) : [],
   };
 }
 
-export function failureOf(error: unknown): Failure {
-  const text = isNativeError(error) ? `${error.name}: ${error.message}` : String(error);
-  return { at: new Date().toISOString(), error: text.slice(0, MAX_ERROR_CHARS) };
-}
+export const failureOf = ({ name, message }: Error): Failure => ({
+  at: new Date().toISOString(),
+  error: `${name}: ${message}`.slice(0, MAX_ERROR_CHARS),
+});
 
 /** Everything the publisher said, for publishing the same bytes again with our own headers added. */
 export function republicationOf({ properties }: Message, ours: Record<string, unknown>): Options.Publish {

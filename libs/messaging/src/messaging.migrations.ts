@@ -52,9 +52,7 @@ export class Messaging1700000000000 implements MigrationInterface {
   }
 
   async down(runner: QueryRunner): Promise<void> {
-    await runner.query(`DROP TABLE "dead_letters"`);
-    await runner.query(`DROP TABLE "inbox"`);
-    await runner.query(`DROP TABLE "outbox"`);
+    await runner.query(`DROP TABLE "dead_letters", "inbox", "outbox"`);
   }
 }
 

@@ -9,6 +9,7 @@ import {
 } from '@nestjs/microservices';
 import { context, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import type { Channel, ConsumeMessage } from 'amqplib';
+import { DataSource } from 'typeorm';
 import { lastValueFrom, throwError, type Observable } from 'rxjs';
 import { ConsumeConnection, PublishConnection, type KeptChannel } from './broker-connection.ts';
 import { ConfirmedPublisher } from './confirmed-publisher.ts';
@@ -19,7 +20,7 @@ import { MessagingMetrics } from './metrics.ts';
 import { MessagingSettings } from './options.ts';
 import { assertHandlersMatch, queuesOf, type QueueSubscription } from './subscriptions.ts';
 import { contextOf } from './trace-context.ts';
-import { Backoff, outline, Slots } from './waiting.ts';
+import { Backoff, outline, sleep, Slots } from './waiting.ts';
 
 interface Work {
   subscription: QueueSubscription;
@@ -30,8 +31,9 @@ interface Work {
 }
 
 /** Leaves room for the rest of a shutdown that has to be over within 10 s. */
-const FINISH_MS = 6_000;
+const FINISH_MS = 5_000;
 const JITTER = 0.1;
+const DATABASE_RETRY_MS = 1_000;
 
 /**
  * Hands messages from this service's queues to its `@EventPattern` handlers. A message is acknowledged when
@@ -50,11 +52,11 @@ export class MessagingTransport extends Server implements CustomTransportStrateg
     private readonly settings: MessagingSettings,
     private readonly metrics: MessagingMetrics,
     private readonly connection: ConsumeConnection,
-    publishConnection: PublishConnection,
+    private readonly publishConnection: PublishConnection,
+    private readonly dataSource: DataSource,
   ) {
     super();
     this.publisher = new ConfirmedPublisher('retry', publishConnection, settings.confirmTimeoutMs);
-    publishConnection.start();
   }
 
   /** Fails when handlers and contracts differ; a broker that can't be reached is waited for in the background. */
@@ -69,6 +71,7 @@ export class MessagingTransport extends Server implements CustomTransportStrateg
     }
     this.consumers = queuesOf(this.settings).map((subscription) => this.consume(subscription));
     this.connection.start();
+    this.publishConnection.start();
     callback();
   }
 
@@ -109,7 +112,17 @@ export class MessagingTransport extends Server implements CustomTransportStrateg
     if (this.stopping || work.closed.aborted) return;
     const { message, subscription } = work;
     const read = readMessage(message, { ...subscription, maxBodyBytes: this.settings.maxBodyBytes });
-    const error = read.valid ? await this.handle(work, read) : undefined;
+    let error: Error | undefined;
+    // No message is at fault when the database is away: it is handled again, uncounted, once that is back.
+    while (
+      read.valid &&
+      (error = await this.handle(work, read)) &&
+      !(await this.isDatabaseUp()) &&
+      !work.closed.aborted
+    ) {
+      await sleep(DATABASE_RETRY_MS, work.closed);
+    }
+    if (error !== undefined && (this.stopping || work.closed.aborted)) return;
     let outcome: 'done' | 'retried' | 'dead' | 'kept' = 'done';
     if (!read.valid) outcome = await this.bury(work, read.reason, read.detail);
     else if (error !== undefined) outcome = await this.retry(work, error);
@@ -122,11 +135,18 @@ export class MessagingTransport extends Server implements CustomTransportStrateg
     }
   }
 
+  private isDatabaseUp(): Promise<boolean> {
+    return this.dataSource.query('SELECT 1').then(
+      () => true,
+      () => false,
+    );
+  }
+
   /** Returns the error that the handler failed with. */
   private async handle(
     { subscription: { queue }, message }: Work,
     { envelope, payload }: Extract<ReadMessage, { valid: true }>,
-  ): Promise<unknown> {
+  ): Promise<Error | undefined> {
     const { attempt } = failuresOf(message.properties.headers);
     const timeout = new AbortController();
     const delivery = new Delivery(envelope, queue, attempt, message.fields.redelivered, timeout.signal);
@@ -148,7 +168,7 @@ export class MessagingTransport extends Server implements CustomTransportStrateg
       context.with(trace.setSpan(parent, span), () =>
         this.logger.warn(`${envelope.type} ${envelope.id} failed in attempt ${attempt}: ${outline(error)}`),
       );
-      return error ?? new Error('the handler failed without an error');
+      return isNativeError(error) ? error : new Error(String(error));
     } finally {
       this.metrics.handlerDuration.record(
         (performance.now() - startedAt) / 1_000,
@@ -179,7 +199,7 @@ export class MessagingTransport extends Server implements CustomTransportStrateg
     }
   }
 
-  private async retry(work: Work, error: unknown): Promise<'retried' | 'dead' | 'kept'> {
+  private async retry(work: Work, error: Error): Promise<'retried' | 'dead' | 'kept'> {
     const { attempt, history } = failuresOf(work.message.properties.headers);
     const failure = failureOf(error);
     const failures = JSON.stringify([...history, failure]);

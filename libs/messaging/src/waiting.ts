@@ -23,8 +23,8 @@ export class Backoff {
 }
 
 /** Returns early, without an error, when the signal is aborted. */
-export async function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  await delay(ms, undefined, { signal }).catch(() => undefined);
+export async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
+  await delay(ms, undefined, { signal, ref: false }).catch(() => undefined);
 }
 
 /** Lets so many run at once; the others wait in order. */

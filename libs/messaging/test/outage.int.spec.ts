@@ -2,6 +2,8 @@ import { TripRequested } from '@cabstand/contracts';
 import { eventually } from '@cabstand/testing';
 import {
   createPair,
+  deadLettersOf,
+  deliveries,
   effectsOf,
   outboxOf,
   publish,
@@ -99,4 +101,14 @@ it('goes on after the database was away', async () => {
   const id = await eventually(() => publish(trip));
   await eventually(async () => expect(await effectsOf(passenger)).toContain(id));
   expect(await queueDepth(pair.broker, QUEUE)).toBe(0);
+});
+
+it('counts nothing against a message while the consumer’s database is away', async () => {
+  await pair.passengerDatabase.stop();
+  const id = await publish(trip);
+  // Longer than all its retries would take.
+  await eventually(() => expect(deliveries.filter((delivered) => delivered === id).length).toBeGreaterThan(2));
+  await pair.passengerDatabase.start();
+  await eventually(async () => expect(await effectsOf(passenger)).toContain(id));
+  expect(await deadLettersOf(passenger)).toEqual([]);
 });
