@@ -1,6 +1,9 @@
-import 'reflect-metadata';
 import { bootstrap, loadConfig } from '@cabstand/service-defaults';
-import { appModule } from './app.module.ts';
+import { AppModule } from './app.module.ts';
 import { Config } from './config.ts';
 
-await bootstrap(appModule, loadConfig(Config), { service: 'passenger', title: 'Cabstand passenger service' });
+await bootstrap(AppModule.forRoot, loadConfig(Config), {
+  service: 'passenger',
+  title: 'Cabstand passengers',
+  description: 'Who a passenger is.',
+});
