@@ -20,6 +20,11 @@ describe('the great-circle distance', () => {
     expect(greatCircleM({ lat: 0, lng: 179.9 }, { lat: 0, lng: -179.9 })).toBeCloseTo(22_239, 0);
   });
 
+  it('is half way round between antipodes, where rounding goes over the edge of what asin takes', () => {
+    const distanceM = greatCircleM({ lat: 50.35, lng: -166.13 }, { lat: -50.35, lng: -166.13 + 180 });
+    expect(distanceM).toBeCloseTo(HALF_ROUND_THE_EARTH_M, 0);
+  });
+
   it('is symmetric, never negative, and at most half way round', () => {
     fc.assert(
       fc.property(point, point, (a, b) => {
