@@ -139,6 +139,17 @@ function scopeOf(request: FastifyRequest & { principal?: Principal }): string {
   return principal ? `${principal.issuer} ${principal.subject}` : `anonymous ${request.routeOptions.url}`;
 }
 
+/**
+ * Forgets the answers that a person was given, the registration's included: they may quote what is being
+ * erased. Reads a day's answers; erasing is rare.
+ */
+export async function forgetAnswersOf(tx: EntityManager, { issuer, subject }: Principal): Promise<void> {
+  await tx.query(`DELETE FROM idempotency_keys WHERE scope = $1 OR body->>'id' = $2`, [
+    `${issuer} ${subject}`,
+    subject,
+  ]);
+}
+
 class CreateIdempotencyKeys1700000300000 implements MigrationInterface {
   // Stands here because a bundler may rename the class.
   name = 'CreateIdempotencyKeys1700000300000';

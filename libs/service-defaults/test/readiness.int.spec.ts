@@ -1,8 +1,9 @@
 import { eventually } from '@cabstand/testing';
+import { once } from 'node:events';
 import pg from 'pg';
 import { loadConfig, type RunningService } from '../src/index.ts';
 import { Service } from '../src/bootstrap.ts';
-import { NotesModule, notesConfig, notesService } from './fixture/notes.app.ts';
+import { NotesModule, notesConfig, notesService, outside } from './fixture/notes.app.ts';
 import { createWorld, freePort, migrate, start, type World } from './fixture/running.ts';
 
 let world: World;
@@ -95,6 +96,22 @@ test('survives the loss of its idle connections', async () => {
   );
   await meddler.end();
   await eventually(async () => expect((await slow()).status).toBe(200));
+});
+
+test('is unready from the first moment of stopping, and answers what is under way', async () => {
+  await migrate(world);
+  service = await start(world);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  outside.gate = promise;
+  const inside = once(outside.bus, 'slow');
+  const answer = slow();
+  await inside;
+  const stopped = service.stop();
+  expect(await readyz()).toMatchObject({ code: 503, status: 'draining' });
+  await eventually(() => expect(fetch(service!.url)).rejects.toThrow());
+  resolve();
+  expect((await answer).status).toBe(200);
+  await stopped;
 });
 
 test('migrates once, however many do it at the same time, and again without harm', async () => {
