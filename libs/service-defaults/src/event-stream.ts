@@ -126,7 +126,7 @@ class EventStream {
   ) {
     this.principal = source.principal;
     this.closed = new Promise((resolve) => response.once('close', resolve));
-    void this.closed.then(() => this.ending.abort());
+    void this.closed.then(() => this.end());
     // Before the first reading, so that nothing falls between the two.
     this.unsubscribe = source.subscribe?.({
       wake: () => this.wake(),
