@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { types } from 'node:util';
 import { DomainError } from '@cabstand/contracts';
 import { Injectable, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
@@ -50,12 +51,12 @@ export class AccessGuard extends AuthGuard() {
   /** `error` is what `validate` threw, `info` why passport-jwt refused; the type of neither is known. */
   override handleRequest<User>(error: unknown, user: User | false, info: unknown): User {
     if (user && !error) return user;
-    const cause = info instanceof KeyLookupError ? info.cause : (error ?? info);
-    if (cause instanceof DomainError) throw cause;
-    if (cause instanceof Error && (error || info instanceof KeyLookupError)) throw cause;
-    if (cause instanceof Error && cause.message === 'No auth token') throw new DomainError('TOKEN_MISSING');
+    const failure = info instanceof KeyLookupError ? info.cause : error;
+    if (failure) throw types.isNativeError(failure) ? failure : new Error('token not checked', { cause: failure });
+    if (info instanceof DomainError) throw info;
+    if (info instanceof Error && info.message === 'No auth token') throw new DomainError('TOKEN_MISSING');
     // Whatever jsonwebtoken and what it stands on throw, a TypeError for an odd signature included.
-    throw new DomainError('TOKEN_INVALID', undefined, { cause });
+    throw new DomainError('TOKEN_INVALID', undefined, { cause: info });
   }
 }
 

@@ -1,9 +1,10 @@
 import { Body, Controller, Delete, Get, Header, HttpCode, Post } from '@nestjs/common';
+import { ApiResponse } from '@nestjs/swagger';
 import type { JSONWebKeySet } from 'jose';
 import { Authorize, CurrentPrincipal, Public } from './access.decorators.ts';
 import { definePolicy } from './policy.ts';
 import type { Principal } from './principal.ts';
-import { Refresh, SignIn, type Tokens } from './session.dto.ts';
+import { KeySet, Refresh, SignIn, Tokens } from './session.dto.ts';
 import { Sessions } from './sessions.service.ts';
 import { SigningKeys } from './signing-keys.ts';
 
@@ -22,6 +23,10 @@ export class SessionsController {
   @Public()
   @Post('v1/sessions')
   @Header('cache-control', 'no-store')
+  @ApiResponse({ status: 201, standardSchema: Tokens })
+  @ApiResponse({ status: 401, description: 'CREDENTIALS_INVALID' })
+  @ApiResponse({ status: 403, description: 'ACCOUNT_SUSPENDED' })
+  @ApiResponse({ status: 503, description: 'OVERLOADED' })
   signIn(@Body({ schema: SignIn }) body: SignIn): Promise<Tokens> {
     return this.sessions.signIn(body);
   }
@@ -30,6 +35,9 @@ export class SessionsController {
   @Post('v1/sessions/refresh')
   @HttpCode(200)
   @Header('cache-control', 'no-store')
+  @ApiResponse({ status: 200, standardSchema: Tokens })
+  @ApiResponse({ status: 401, description: 'REFRESH_TOKEN_INVALID' })
+  @ApiResponse({ status: 403, description: 'ACCOUNT_SUSPENDED' })
   refresh(@Body({ schema: Refresh }) body: Refresh): Promise<Tokens> {
     return this.sessions.refresh(body.refreshToken);
   }
@@ -37,6 +45,7 @@ export class SessionsController {
   @Authorize(sessionPolicy, 'end')
   @Delete('v1/sessions/current')
   @HttpCode(204)
+  @ApiResponse({ status: 204 })
   end(@CurrentPrincipal() me: Principal): Promise<void> {
     return this.sessions.end(me);
   }
@@ -45,6 +54,7 @@ export class SessionsController {
   @Public()
   @Get('.well-known/jwks.json')
   @Header('cache-control', 'public, max-age=300')
+  @ApiResponse({ status: 200, standardSchema: KeySet })
   jwks(): Promise<JSONWebKeySet> {
     return this.keys.jwks();
   }
