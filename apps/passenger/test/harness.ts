@@ -78,7 +78,10 @@ export async function startPlatform() {
     register: async (changes: { name?: string } = {}): Promise<Person> => {
       const email = `${randomUUID()}@example.com`;
       const body = { email, password: PASSWORD, name: 'Ann Lee', phone: '+49 151 2345678', ...changes };
-      const { status, body: passenger } = await call<{ id: string }>('POST', '/v1/passengers', { body });
+      const { status, body: passenger } = await call<{ id: string }>('POST', '/v1/passengers', {
+        body,
+        headers: { 'idempotency-key': email },
+      });
       expect(status).toBe(201);
       return { id: passenger.id, email, ...(await signIn(email)).body };
     },
