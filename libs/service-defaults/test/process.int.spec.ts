@@ -1,7 +1,7 @@
 import { eventually } from '@cabstand/testing';
-import { Agent, get as httpGet, type IncomingMessage } from 'node:http';
+import { Agent, createServer as createHttpServer, get as httpGet, type IncomingMessage } from 'node:http';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
+import { createServer, type AddressInfo } from 'node:net';
 import pg from 'pg';
 import { bundleNotes, run, type Run } from './fixture/process.ts';
 import { createWorld, migrate, type World } from './fixture/running.ts';
@@ -30,8 +30,8 @@ function launch(overrides: Record<string, string> = {}, ...args: string[]): Run 
   return started;
 }
 
-async function serving(): Promise<Run & { url: string; managementUrl: string }> {
-  const service = launch();
+async function serving(overrides: Record<string, string> = {}): Promise<Run & { url: string; managementUrl: string }> {
+  const service = launch(overrides);
   const line = await eventually(() => {
     const started = service.logged('service.started');
     expect(started).toBeTruthy();
@@ -99,7 +99,7 @@ test('finishes requests, ends streams and exits 0, however often it is told', as
 test('exits 1 with a line when its port is taken', async () => {
   const taken = createServer().listen(0, '127.0.0.1');
   await once(taken, 'listening');
-  const { port } = taken.address() as { port: number };
+  const { port } = taken.address() as AddressInfo;
   const service = launch({ PORT: String(port) });
   expect(await service.exitCode).toBe(1);
   expect(service.logged('service.start-failed')).toMatchObject({ level: 'fatal', err: { code: 'EADDRINUSE' } });
@@ -114,6 +114,28 @@ test('exits 1 with a line after an exception that nobody caught', async () => {
     level: 'fatal',
     err: { message: 'nobody catches this' },
   });
+});
+
+test('sends spans to a collector when the standard variable names one, the last of them while it stops', async () => {
+  const bodies: string[] = [];
+  const collector = createHttpServer((request, response) => {
+    request.on('data', (chunk) => bodies.push(`${request.url} ${String(chunk)}`)).on('end', () => response.end('{}'));
+  }).listen(0, '127.0.0.1');
+  await once(collector, 'listening');
+  const { port } = collector.address() as AddressInfo;
+  const service = await serving({ OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}` });
+  const traceId = 'c3'.repeat(16);
+  await fetch(`${service.url}/v1/notes/secret-name`, {
+    headers: { traceparent: `00-${traceId}-${'d4'.repeat(8)}-01` },
+  });
+  service.child.kill('SIGTERM');
+  expect(await service.exitCode).toBe(0);
+  collector.close();
+  const traces = bodies.filter((body) => body.startsWith('/v1/traces')).join();
+  expect(traces).toContain(traceId);
+  expect(traces).toContain('GET /v1/notes/:id');
+  expect(traces).not.toContain('secret-name');
+  expect(bodies.filter((body) => body.startsWith('/v1/metrics')).join()).toContain('http.server.request.duration');
 });
 
 test('logs method, route, status and trace of a request, and nothing that anybody typed', async () => {
