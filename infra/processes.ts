@@ -1,4 +1,4 @@
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -65,26 +65,24 @@ export function recordedProcesses(dir: string): ProcessRecord[] {
 }
 
 /**
- * Starts a process in a session of its own, so that Ctrl-C in the terminal reaches us only and we decide the
- * order in which things stop. Its output goes to `logs/<name>.log`.
+ * Starts a process that is nobody's child: a shell puts it in the background and ends. Ctrl-C in the terminal does not
+ * reach it, nor does Nx, which at the end of a task stops everything that descends from it: who stops it, and when,
+ * is decided here. Its output goes to `logs/<name>.log`.
  */
-export function spawnRecorded(options: SpawnOptions): { child: ChildProcess; record: ProcessRecord; logFile: string } {
-  const logFile = join(options.dir, 'logs', `${options.name}.log`);
+export async function spawnRecorded(options: SpawnOptions): Promise<{ record: ProcessRecord; logFile: string }> {
+  const { dir, name, command, args, env, cwd, uid, gid } = options;
+  const logFile = join(dir, 'logs', `${name}.log`);
   mkdirSync(dirname(logFile), { recursive: true });
   const log = openSync(logFile, 'w');
   try {
-    const child = spawn(options.command, options.args, {
-      cwd: options.cwd,
-      env: options.env ?? process.env,
+    const shell = spawn('/bin/sh', ['-c', '"$0" "$@" >&2 & echo $!', command, ...args], {
+      ...{ cwd, env, uid, gid },
       detached: true,
-      stdio: ['ignore', log, log],
-      uid: options.uid,
-      gid: options.gid,
+      stdio: ['ignore', 'pipe', log],
     });
-    child.on('error', () => undefined);
-    if (child.pid === undefined) throw new Error(`${options.command} could not be started`);
-    child.unref();
-    return { child, record: recordProcess(options.dir, options.name, child.pid), logFile };
+    let pid = '';
+    for await (const text of shell.stdout!) pid += String(text);
+    return { record: recordProcess(dir, name, Number(pid)), logFile };
   } finally {
     closeSync(log);
   }

@@ -89,7 +89,7 @@ async function serve(service: ServiceName): Promise<void> {
     { what: service, port: http, variable: `${name}_PORT` },
     { what: `${service}'s management`, port: management, variable: `${name}_MANAGEMENT_PORT` },
   ]);
-  const { infrastructure, release } = await useInfrastructure(settings, async (what, work) => {
+  const { infrastructure, leave } = await useInfrastructure(settings, async (what, work) => {
     const done = await work(say);
     say(`${what}: ${done.what}`);
     return done.value;
@@ -115,9 +115,10 @@ async function serve(service: ServiceName): Promise<void> {
     // Terminals, npm and Nx may each deliver the same signal.
     if (stopping) return;
     stopping = true;
+    // First: Nx ends this process five seconds after it has told it to stop.
+    await leave();
     await watcher.close();
     await served.stop();
-    await release();
     process.exit(0);
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void stop());

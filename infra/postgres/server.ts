@@ -118,7 +118,7 @@ export async function startPostgres(options: { dir: string; port: number; durabl
     ...(durable ? {} : { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', autovacuum: 'off' }),
   };
   const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
-  const { child, record, logFile } = spawnRecorded({
+  const { record, logFile } = await spawnRecorded({
     dir,
     name: 'postgres',
     ...invocation(postgres, ['-D', data, '-p', String(port), ...flags], data),
@@ -130,7 +130,7 @@ export async function startPostgres(options: { dir: string; port: number; durabl
     forgetProcess(dir, 'postgres');
   };
   try {
-    await untilReady(url, () => child.exitCode !== null || !isRunning(record), logFile);
+    await untilReady(url, () => !isRunning(record), logFile);
   } catch (error) {
     await stop();
     throw error;

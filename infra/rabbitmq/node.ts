@@ -65,10 +65,11 @@ function writeConfiguration(folder: string, { amqpPort, managementPort, accounts
 }
 
 /** epmd, Erlang's name server, on a port of its own: otherwise the node would start a system-wide one that stays. */
-function startEpmd(dir: string, port: number): ProcessRecord {
+async function startEpmd(dir: string, port: number): Promise<ProcessRecord> {
   const command = onPath('epmd');
   if (!command) throw new Error('epmd was not found on the PATH; it comes with Erlang, which rabbitmq-server needs');
-  return spawnRecorded({ dir, name: 'epmd', command, args: ['-port', String(port), '-address', '127.0.0.1'] }).record;
+  const args = ['-port', String(port), '-address', '127.0.0.1'];
+  return (await spawnRecorded({ dir, name: 'epmd', command, args })).record;
 }
 
 async function environment(options: NodeOptions, folder: string, epmdPort: number): Promise<NodeJS.ProcessEnv> {
@@ -106,9 +107,9 @@ export async function startRabbitmqNode(options: NodeOptions, command = findRabb
   if (!existsSync(cookie)) writeFileSync(cookie, secret(dir, 'erlang-cookie'), { mode: 0o400 });
 
   const epmdPort = await freePort();
-  const epmd = startEpmd(dir, epmdPort);
+  const epmd = await startEpmd(dir, epmdPort);
   const env = await environment(options, folder, epmdPort);
-  const { child, record, logFile } = spawnRecorded({ dir, name: 'rabbitmq', command, args: [], env });
+  const { record, logFile } = await spawnRecorded({ dir, name: 'rabbitmq', command, args: [], env });
   const credentials = `${accounts.admin.name}:${accounts.admin.password}`;
   const managementUrl = `http://${credentials}@127.0.0.1:${managementPort}`;
 
@@ -120,7 +121,7 @@ export async function startRabbitmqNode(options: NodeOptions, command = findRabb
   const management = new Management(managementUrl);
   const deadline = Date.now() + 120_000;
   while (!((await isPortInUse(amqpPort)) && (await management.isReady()))) {
-    if (child.exitCode !== null || !isRunning(record) || Date.now() > deadline) {
+    if (!isRunning(record) || Date.now() > deadline) {
       await stop();
       throw new Error(`RabbitMQ did not start:\n${tailOf(logFile, 40)}`);
     }

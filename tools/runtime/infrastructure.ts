@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SERVICES, type ServiceName } from '@cabstand/contracts';
 import {
@@ -7,6 +7,7 @@ import {
   canInstallRabbitmq,
   closeDefaultDatabases,
   ensureServiceDatabases,
+  filesIn,
   findRabbitmqServer,
   forgetProcess,
   guessManagementUrl,
@@ -18,7 +19,9 @@ import {
   Management,
   recordedProcesses,
   removeStaleBindings,
+  ROOT,
   secret,
+  spawnRecorded,
   startPostgres,
   startRabbitmqContainer,
   startRabbitmqNode,
@@ -71,12 +74,13 @@ export function runningInfrastructure(): Infrastructure | null {
 
 /**
  * Makes sure that PostgreSQL and RabbitMQ run, and keeps them for as long as this process holds on to them:
- * whoever is last to call `release` stops them. Several processes may do this at once.
+ * whoever is last to call `release` stops them. Several processes may do this at once. `leave` is for one that may be
+ * ended before a `release` is through: a process of its own releases as soon as this one is gone.
  */
 export async function useInfrastructure(
   settings: Settings,
   step: Step,
-): Promise<{ infrastructure: Infrastructure; release(): Promise<void> }> {
+): Promise<{ infrastructure: Infrastructure; release(): Promise<void>; leave(): Promise<void> }> {
   const lease = join(LEASES, String(process.pid));
   const infrastructure = await withLock(LOCK, async () => {
     const running = runningInfrastructure();
@@ -85,22 +89,31 @@ export async function useInfrastructure(
     writeFileSync(lease, JSON.stringify({ name: 'lease', pid: process.pid, startedAt: startTimeOf(process.pid) }));
     return found;
   });
-  const release = () =>
-    withLock(LOCK, async () => {
-      rmSync(lease, { force: true });
-      if (liveLeases().length === 0) await stopInfrastructure();
-    });
-  return { infrastructure, release };
+  const release = async () => {
+    rmSync(lease, { force: true });
+    await stopUnusedInfrastructure();
+  };
+  const leave = async () => {
+    const args = [join(ROOT, 'tools', 'runtime', 'stop-unused.ts'), String(process.pid)];
+    await spawnRecorded({ dir: LOCAL, name: 'stop-unused', command: process.execPath, args });
+  };
+  return { infrastructure, release, leave };
 }
 
+/** Stops the infrastructure unless somebody holds on to it. */
+export const stopUnusedInfrastructure = () =>
+  withLock(LOCK, async () => {
+    if (liveLeases().length === 0) await stopInfrastructure();
+  });
+
 function liveLeases(): ProcessRecord[] {
-  try {
-    return readdirSync(LEASES)
-      .map((name) => JSON.parse(readFileSync(join(LEASES, name), 'utf8')) as ProcessRecord)
-      .filter(isRunning);
-  } catch {
-    return [];
+  const live: ProcessRecord[] = [];
+  for (const file of filesIn(LEASES).map((name) => join(LEASES, name))) {
+    const lease = JSON.parse(readFileSync(file, 'utf8')) as ProcessRecord;
+    if (isRunning(lease)) live.push(lease);
+    else rmSync(file, { force: true });
   }
+  return live;
 }
 
 /** Stops PostgreSQL, RabbitMQ and epmd of this repository, whoever started them. Their data stays. */
