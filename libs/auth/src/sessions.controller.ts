@@ -46,6 +46,7 @@ export class SessionsController {
   @Delete('v1/sessions/current')
   @HttpCode(204)
   @ApiResponse({ status: 204 })
+  @ApiResponse({ status: 404, description: 'NOT_FOUND' })
   end(@CurrentPrincipal() me: Principal): Promise<void> {
     return this.sessions.end(me);
   }

@@ -26,7 +26,7 @@ export class PassengerController {
   @Post()
   @Idempotent()
   @ApiAnswer(201, PassengerView)
-  @ApiProblems('EMAIL_TAKEN')
+  @ApiProblems('EMAIL_TAKEN', 'OVERLOADED')
   async register(@Body({ schema: RegisterPassenger }) body: RegisterPassenger): Promise<PassengerView> {
     return toView(await this.passengers.register(body));
   }
@@ -34,6 +34,7 @@ export class PassengerController {
   @Authorize(passengerPolicy, 'read')
   @Get('me')
   @ApiAnswer(200, OwnPassengerView)
+  @ApiProblems('NOT_FOUND')
   async read(@CurrentPrincipal() me: Principal): Promise<OwnPassengerView> {
     return toOwnView(await this.passengers.read(me));
   }
@@ -41,6 +42,7 @@ export class PassengerController {
   @Authorize(passengerPolicy, 'update')
   @Patch('me')
   @ApiAnswer(200, OwnPassengerView)
+  @ApiProblems('NOT_FOUND')
   async update(
     @CurrentPrincipal() me: Principal,
     @Body({ schema: UpdatePassenger }) body: UpdatePassenger,
@@ -52,7 +54,7 @@ export class PassengerController {
   @Delete('me')
   @HttpCode(204)
   @ApiAnswer(204)
-  @ApiProblems('TRIP_UNDER_WAY')
+  @ApiProblems('NOT_FOUND', 'TRIP_UNDER_WAY')
   erase(@CurrentPrincipal() me: Principal): Promise<void> {
     return this.passengers.erase(me);
   }
@@ -61,7 +63,7 @@ export class PassengerController {
   @Put('me/password')
   @HttpCode(204)
   @ApiAnswer(204)
-  @ApiProblems('CREDENTIALS_INVALID')
+  @ApiProblems('CREDENTIALS_INVALID', 'NOT_FOUND', 'OVERLOADED')
   changePassword(
     @CurrentPrincipal() me: Principal,
     @Body({ schema: PasswordChange }) body: PasswordChange,
@@ -72,6 +74,7 @@ export class PassengerController {
   @Authorize(passengerPolicy, 'export')
   @Get('me/export')
   @ApiAnswer(200, PassengerExport)
+  @ApiProblems('NOT_FOUND')
   export(@CurrentPrincipal() me: Principal): Promise<PassengerExport> {
     return this.passengers.export(me);
   }
@@ -80,6 +83,7 @@ export class PassengerController {
   @Post(':id/suspend')
   @HttpCode(200)
   @ApiAnswer(200, StandingView)
+  @ApiProblems('NOT_FOUND')
   @ApiProblems('NOT_FOUND')
   async suspend(
     @CurrentPrincipal() me: Principal,
@@ -93,6 +97,7 @@ export class PassengerController {
   @Post(':id/reinstate')
   @HttpCode(200)
   @ApiAnswer(200, StandingView)
+  @ApiProblems('NOT_FOUND')
   @ApiProblems('NOT_FOUND')
   async reinstate(
     @CurrentPrincipal() me: Principal,
