@@ -43,7 +43,7 @@ export abstract class Inhabitant {
         this.#failures = 0;
       } catch (error) {
         if (this.city.signal.aborted) return;
-        this.city.stats.errors += 1;
+        this.city.stats.failed(error);
         this.#failures += 1;
         const backOffMs = Math.min(10_000, 250 * 2 ** this.#failures);
         const askedMs = error instanceof ApiError ? (error.retryAfterS ?? 0) * 1_000 : 0;

@@ -5,6 +5,8 @@ import { FIRST_NAMES, Inhabitant, LAST_NAMES, credentialsOf, moveIn, type City }
 import { between, pick, pointNear } from './world.ts';
 
 const CITY_RADIUS_M = 3_000;
+/** Short trips, so that somebody who looks sees them end. */
+const TRIP_RADIUS_M = 1_500;
 const CANCEL_SHARE = 0.08;
 const POLL_EVERY_MS = 3_000;
 
@@ -44,7 +46,7 @@ export class Passenger extends Inhabitant {
   async #request(): Promise<Trip> {
     if (!this.#wish || this.#wish.quoteExpiresAtMs < Date.now()) {
       const pickup = pointNear(this.random, CITY_RADIUS_M);
-      const quote = await this.#api.quote(pickup, pointNear(this.random, CITY_RADIUS_M));
+      const quote = await this.#api.quote(pickup, pointNear(this.random, TRIP_RADIUS_M, pickup));
       this.#wish = { quoteId: quote.quoteId, key: randomUUID(), quoteExpiresAtMs: Date.parse(quote.expiresAt) };
     }
     const requestedAtMs = performance.now();

@@ -7,6 +7,8 @@ export interface CityReport {
   cancelled: number;
   unfulfilled: number;
   errors: number;
+  /** The newest of them, for whoever wonders. */
+  lastError: string | null;
   /** Milliseconds over the last 500 trips; null before the first. */
   requestToOfferMs: Spread | null;
   offerToAcceptMs: Spread | null;
@@ -26,6 +28,7 @@ export class Stats {
   cancelled = 0;
   unfulfilled = 0;
   errors = 0;
+  lastError: string | null = null;
   readonly #underWay = new Set<string>();
   readonly #requestedAtMs = new Map<string, number>();
   readonly #offeredAtMs = new Map<string, number>();
@@ -64,10 +67,26 @@ export class Stats {
     this.#offeredAtMs.delete(tripId);
   }
 
+  failed(error: unknown): void {
+    this.errors += 1;
+    // What fetch failed for is only in its cause.
+    const reason = error instanceof TypeError && error.cause instanceof Error ? error.cause : error;
+    this.lastError = reason instanceof Error ? reason.message : String(reason);
+  }
+
   report(): CityReport {
-    const { driversOnline, requested, completed, cancelled, unfulfilled, errors } = this;
+    const { driversOnline, requested, completed, cancelled, unfulfilled, errors, lastError } = this;
     return {
-      ...{ driversOnline, requested, underWay: this.#underWay.size, completed, cancelled, unfulfilled, errors },
+      ...{
+        driversOnline,
+        requested,
+        underWay: this.#underWay.size,
+        completed,
+        cancelled,
+        unfulfilled,
+        errors,
+        lastError,
+      },
       requestToOfferMs: spread(this.#requestToOfferMs),
       offerToAcceptMs: spread(this.#offerToAcceptMs),
     };

@@ -80,7 +80,9 @@ export class Story {
         .map(({ destination }) => destination);
       const trace = traceparent ? `trace ${traceparent.slice(3, 11)}…` : '';
       const route = `${exchange.padEnd(17)} ${`${routingKey} #${sequence}`.padEnd(26)}`;
-      console.log(`      ⇢ ${route} → ${(queues.join(', ') || 'nobody yet').padEnd(46)} ${dim(trace)}`);
+      console.log(
+        `      ⇢ ${route} → ${(queues.join(', ') || 'no queue: nobody has to know').padEnd(46)} ${dim(trace)}`,
+      );
     }
   }
 

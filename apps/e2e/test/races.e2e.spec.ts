@@ -1,5 +1,5 @@
 import { eventually } from '@cabstand/testing';
-import { OVER, type Offer } from '../../../tools/client/api.ts';
+import { OVER, type Offer, type PassengerApi, type Trip } from '../../../tools/client/api.ts';
 import { ApiError, call } from '../../../tools/client/http.ts';
 import { tapEvents } from '../../../tools/client/event-tap.ts';
 import { expectAgreement, knowledgeOf, query } from '../src/agreement.ts';
@@ -13,7 +13,7 @@ import {
   untilTrip,
   type NewDriver,
 } from '../src/people.ts';
-import { freshPlace, northOf } from '../src/places.ts';
+import { freshPlace, northOf, type Place } from '../src/places.ts';
 import { Platform } from '../src/platform.ts';
 import { permutations, publishAs, type Fact } from '../src/publish.ts';
 
@@ -38,17 +38,32 @@ const people = <T>(count: number, make: (index: number) => Promise<T>) =>
   Promise.all(Array.from({ length: count }, (_, index) => make(index)));
 
 /** Refusals are part of a race; anything else is a fault. */
-const orRefused = (attempt: Promise<unknown>): Promise<unknown> =>
-  attempt.catch((error: unknown) => {
-    if (!(error instanceof ApiError) || error.status >= 500) throw error;
+async function orRefused<T>(attempt: Promise<T>, ...statuses: number[]): Promise<T | ApiError> {
+  try {
+    return await attempt;
+  } catch (error) {
+    const isRefusal = error instanceof ApiError && (statuses.includes(error.status) || error.status < 500);
+    if (!isRefusal) throw error;
     return error;
-  });
+  }
+}
+
+/** A service that is asked for more than it can do at the moment says so, and is asked again. */
+async function insistently(passenger: PassengerApi, place: Place): Promise<Trip> {
+  const { quoteId } = await eventually(() => passenger.quote(place.pickup, place.dropoff));
+  const key = crypto.randomUUID();
+  for (;;) {
+    const trip = await orRefused(passenger.requestTrip(quoteId, key), 503);
+    if (!(trip instanceof ApiError)) return trip;
+    expect(trip.retryAfterS).toBeGreaterThan(0);
+  }
+}
 
 it('lets 50 trips want one driver, and one reservation come of it', async () => {
   const place = freshPlace();
   const passengers = await people(50, () => newPassenger(platform.urls));
   const driver = await newDriver(platform.urls, place.pickup);
-  const trips = await Promise.all(passengers.map(({ api }) => requestTrip(api, place)));
+  const trips = await Promise.all(passengers.map(({ api }) => insistently(api, place)));
   const { tripId, offerId } = await untilOffered(driver.api);
   const standing = async () => {
     const { offers } = await knowledgeOf(platform);
@@ -161,7 +176,7 @@ it('frees the driver whenever a cancellation races the acceptance, across the se
   );
   await expectAgreement(platform);
   const { reservations } = await knowledgeOf(platform);
-  expect(reservations).toEqual([]);
+  expect(reservations.filter(({ driver_id }) => rounds.some(({ driver }) => driver.id === driver_id))).toEqual([]);
   // Free not only on paper.
   for (const { place, passenger, driver } of rounds.slice(0, 2)) {
     const { id } = await acceptedTrip(passenger.api, driver.api, place);
