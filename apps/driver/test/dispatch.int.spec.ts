@@ -182,7 +182,7 @@ it('erasing the account withdraws the open offer', async () => {
 
 it('a driver who is silent for too long is not offered trips', async () => {
   const driver = await platform.hire();
-  await platform.rows(`UPDATE positions SET at = now() - interval '31 seconds'`);
+  await platform.rows(`UPDATE positions SET at = now() - interval '301 seconds'`);
   const tripId = await platform.request();
   await platform.untilDispatch(tripId, 'searching');
   expect(await platform.offer(driver)).toMatchObject({ status: 204 });

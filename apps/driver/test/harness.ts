@@ -61,6 +61,8 @@ export async function startPlatform(settings: Record<string, string> = {}, repli
     KEY_ENCRYPTION_KEY: randomBytes(32).toString('base64'),
     REFRESH_TOKEN_KEY: randomBytes(32).toString('base64'),
     DISPATCH_SWEEP_EVERY: '50ms',
+    // Drivers of a test stand still, and the machine may be slow.
+    DISPATCH_POSITION_MAX_AGE: '5m',
     ...settings,
   });
   const schema = new Database(databaseOptions(config));

@@ -34,12 +34,9 @@ async function deliver(tripId: string, fact: Fact, id: string): Promise<void> {
   const underWay = { tripId, passengerId: randomUUIDv7(), driverId: driver.id };
   const money = { fareMinor: 1_052, currency: 'EUR' };
   if (fact === 'requested') await handlers.onTripRequested(tripRequest(tripId), delivery);
-  if (fact === 'accepted') await handlers.onTripAccepted(underWay, delivery);
-  if (fact === 'arrived') await handlers.onTripArrived(underWay, delivery);
-  if (fact === 'started') await handlers.onTripStarted(underWay, delivery);
-  if (fact === 'completed') await handlers.onTripCompleted({ ...underWay, ...money }, delivery);
-  if (fact === 'cancelled') await handlers.onTripCancelled({ ...underWay, cancelledBy: 'driver' }, delivery);
-  if (fact === 'unfulfilled') await handlers.onTripUnfulfilled({ ...underWay, driverId: null }, delivery);
+  else if (fact === 'completed') await handlers.onTripFact({ ...underWay, ...money }, delivery);
+  else if (fact === 'unfulfilled') await handlers.onTripFact({ ...underWay, driverId: null }, delivery);
+  else await handlers.onTripFact(underWay, delivery);
 }
 
 function permutations<T>(items: readonly T[]): T[][] {

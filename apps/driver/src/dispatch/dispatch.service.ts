@@ -12,15 +12,16 @@ import {
 import { Outbox } from '@cabstand/messaging';
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
+import { Availability } from './availability.entity.ts';
 import { DispatchSettings } from './dispatch-settings.ts';
 import { DriverStream } from '../stream/driver-stream.ts';
 import { afterTripFact, isOver, nextLook, nextStep, offerExpiry } from './dispatch.machine.ts';
 import { DriversFreed } from './drivers-freed.ts';
-import { lockDispatch, lockOpenOffer, saveDispatch, type HeldDispatch } from './locks.ts';
+import { lockDispatch, lockOpenOffer, saveDispatch, type HeldDispatch, type HeldOffer } from './locks.ts';
 import { Matching } from './matching.ts';
 import { toOfferView } from './offer.dto.ts';
 import { Offer } from './offer.entity.ts';
-import { isRefusal, OUTCOME, type OfferAction } from './offer.machine.ts';
+import { isRefusal, OUTCOME } from './offer.machine.ts';
 import type { Ranked } from './ranking.ts';
 
 /** What the trip service says of a trip that was requested before. */
@@ -80,8 +81,8 @@ export class DispatchService {
     );
     const held = await lockDispatch(tx, fact.tripId);
     const { dispatch } = held;
-    const open = await lockOpenOffer(tx, { tripId: fact.tripId });
-    if (open) await this.settle(tx, held, open, 'withdraw');
+    const offer = await lockOpenOffer(tx, { tripId: fact.tripId });
+    if (offer) await this.endOffer(tx, { ...held, offer }, 'withdraw');
     dispatch.status = afterTripFact(dispatch.status, fact.status);
     const isNews = fact.sequence > dispatch.tripSequence;
     if (isNews) Object.assign(dispatch, { tripStatus: fact.status, tripSequence: fact.sequence });
@@ -99,9 +100,9 @@ export class DispatchService {
   async advance(tx: EntityManager, held: HeldDispatch): Promise<void> {
     const { dispatch, now } = held;
     if (dispatch.status === 'offered') {
-      const open = await lockOpenOffer(tx, { tripId: dispatch.tripId });
-      if (open && open.expiresAt > now) return;
-      if (open) await this.settle(tx, held, open, 'expire');
+      const offer = await lockOpenOffer(tx, { tripId: dispatch.tripId });
+      if (offer && offer.expiresAt > now) return;
+      if (offer) await this.endOffer(tx, { ...held, offer }, 'expire');
     }
     if (dispatch.status !== 'searching') return;
 
@@ -118,27 +119,34 @@ export class DispatchService {
     await saveDispatch(tx, dispatch);
   }
 
-  /** Ends an open offer, for the caller to `advance` or save the dispatch. Only an accepted one keeps its driver. */
-  async settle(tx: EntityManager, held: HeldDispatch, offer: Offer, action: OfferAction): Promise<void> {
-    const { dispatch, now } = held;
-    Object.assign(offer, { status: OUTCOME[action], settledAt: now });
-    await tx.update(Offer, offer.id, { status: offer.status, settledAt: now });
-    const told = { tripId: offer.tripId, offerId: offer.id, driverId: offer.driverId };
+  /** The offer's driver has the trip, as far as this service decides. */
+  async accept(tx: EntityManager, { dispatch, offer, now }: HeldOffer): Promise<void> {
+    const { id: offerId, tripId, driverId, driverIssuer } = offer;
+    await tx.update(Offer, offerId, { status: OUTCOME.accept, settledAt: now });
+    await tx.update(Availability, driverId, { reservedAs: 'trip' });
+    dispatch.status = 'accepted';
     dispatch.sequence += 1;
-    if (action === 'accept') {
-      dispatch.status = 'accepted';
-      await tx.query(`UPDATE availability SET reserved_as = 'trip' WHERE driver_id = $1`, [offer.driverId]);
-      await this.outbox.add(tx, DispatchAccepted, { ...told, driverIssuer: offer.driverIssuer }, dispatch.sequence);
-      return;
-    }
+    await this.outbox.add(tx, DispatchAccepted, { tripId, offerId, driverId, driverIssuer }, dispatch.sequence);
+    await saveDispatch(tx, dispatch);
+  }
+
+  /** Ends an open offer otherwise, and asks the next driver. */
+  async passOn(tx: EntityManager, open: HeldOffer, action: keyof typeof SETTLED): Promise<void> {
+    await this.endOffer(tx, open, action);
+    await this.advance(tx, open);
+  }
+
+  /** Leaves the dispatch searching, for the caller to advance or save. */
+  private async endOffer(tx: EntityManager, { dispatch, offer, now }: HeldOffer, action: keyof typeof SETTLED) {
+    const { id: offerId, tripId, driverId } = offer;
+    const status = OUTCOME[action];
+    await tx.update(Offer, offerId, { status, settledAt: now });
+    await this.release(tx, tripId, null);
     dispatch.status = 'searching';
+    dispatch.sequence += 1;
     if (isRefusal(action)) dispatch.refusals += 1;
-    await this.outbox.add(tx, SETTLED[action], told, dispatch.sequence);
-    await this.release(tx, offer.tripId, null);
-    if (action !== 'decline') {
-      const { id: offerId, tripId, status } = offer;
-      await this.stream.append(tx, offer.driverId, 'offer-withdrawn', { offerId, tripId, status });
-    }
+    await this.outbox.add(tx, SETTLED[action], { tripId, offerId, driverId }, dispatch.sequence);
+    if (action !== 'decline') await this.stream.append(tx, driverId, 'offer-withdrawn', { offerId, tripId, status });
   }
 
   private async offer(tx: EntityManager, { dispatch, now }: HeldDispatch, to: Ranked): Promise<void> {

@@ -44,10 +44,14 @@ export function lockOpenOffer(tx: EntityManager, of: { tripId: string } | { driv
   return tx.findOne(Offer, { where: { ...of, status: 'open' }, lock: { mode: 'pessimistic_write' } });
 }
 
+export interface HeldOffer extends HeldDispatch {
+  offer: Offer;
+}
+
 export interface HeldDriver {
   availability: Availability;
   /** The offer that the driver holds, with its dispatch. */
-  open: (HeldDispatch & { offer: Offer }) | null;
+  open: HeldOffer | null;
 }
 
 /** Locks a driver's availability together with the open offer and its dispatch, if there is one. Null: no such driver. */

@@ -5,7 +5,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { Dispatch } from './dispatch.entity.ts';
 import { DispatchService } from './dispatch.service.ts';
-import { lockDispatch, saveDispatch } from './locks.ts';
+import { lockDispatch } from './locks.ts';
 import { toOfferView, type AnswerView, type OfferView } from './offer.dto.ts';
 import { Offer } from './offer.entity.ts';
 import { answer, OUTCOME, type DriverAnswer } from './offer.machine.ts';
@@ -54,9 +54,8 @@ export class OfferService {
     const offer = await tx.findOneOrFail(Offer, { where: { id }, lock: { mode: 'pessimistic_write' } });
     const todo = answer(offer, action, held.now);
     if (todo === null) return null;
-    await this.dispatch.settle(tx, held, offer, todo);
-    if (todo === 'accept') await saveDispatch(tx, held.dispatch);
-    else await this.dispatch.advance(tx, held);
+    if (todo === 'accept') await this.dispatch.accept(tx, { ...held, offer });
+    else await this.dispatch.passOn(tx, { ...held, offer }, todo);
     return todo;
   }
 }

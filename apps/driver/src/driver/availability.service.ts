@@ -6,7 +6,7 @@ import type { EntityManager } from 'typeorm';
 import { Availability, type AvailabilityStatus } from '../dispatch/availability.entity.ts';
 import { DispatchService } from '../dispatch/dispatch.service.ts';
 import { DriversFreed } from '../dispatch/drivers-freed.ts';
-import { lockDriver, type HeldDriver } from '../dispatch/locks.ts';
+import { lockDriver } from '../dispatch/locks.ts';
 import type { AvailabilityChange, StandingView } from './driver.dto.ts';
 import { driverPolicy, workPolicy } from './driver.policy.ts';
 import { DriverService } from './driver.service.ts';
@@ -36,41 +36,30 @@ export class AvailabilityService {
       if (status === 'online' && availability.suspended) throw new DomainError('ACCOUNT_SUSPENDED');
       if (availability.status === status) return { status };
       await this.change(tx, availability, status);
-      if (open) {
-        await this.dispatch.settle(tx, open, open.offer, 'decline');
-        await this.dispatch.advance(tx, open);
-      }
+      if (open) await this.dispatch.passOn(tx, open, 'decline');
       if (status === 'online') this.freed.announce();
       return { status };
     });
   }
 
-  /** No more offers from now on, the open one is withdrawn; the rest waits until a trip under way is over. */
-  async suspend(operator: Principal, id: string): Promise<StandingView> {
+  /**
+   * Suspends or reinstates. A suspended driver gets no more offers from now on, and the open one is withdrawn; the
+   * rest waits until a trip under way is over.
+   */
+  async judge(operator: Principal, id: string, suspended: boolean): Promise<StandingView> {
     return this.transactions.run(async (tx) => {
-      const { availability, open } = await this.judge(tx, operator, id);
-      if (availability.suspended) return { id, suspended: true };
-      await tx.update(Availability, id, { suspended: true });
-      const driver = await this.drivers.lock(tx, id);
-      await this.outbox.add(tx, DriverSuspended, { driverId: id }, await this.drivers.nextSequence(tx, driver!));
-      if (availability.reservedAs !== 'trip') await this.standDown(tx, id, availability);
-      if (open) {
-        await this.dispatch.settle(tx, open, open.offer, 'withdraw');
-        await this.dispatch.advance(tx, open);
-      }
-      return { id, suspended: true };
-    });
-  }
-
-  async reinstate(operator: Principal, id: string): Promise<StandingView> {
-    return this.transactions.run(async (tx) => {
-      const { availability } = await this.judge(tx, operator, id);
-      if (!availability.suspended) return { id, suspended: false };
-      await tx.update(Availability, id, { suspended: false });
-      const driver = await this.drivers.lock(tx, id);
-      await this.outbox.add(tx, DriverReinstated, { driverId: id }, await this.drivers.nextSequence(tx, driver!));
-      if (availability.status === 'online') this.freed.announce();
-      return { id, suspended: false };
+      const held = await lockDriver(tx, id);
+      const driver = held && (await this.drivers.lock(tx, id));
+      driverPolicy.check(operator, 'suspend', driver);
+      const { availability, open } = held!;
+      if (availability.suspended === suspended) return { id, suspended };
+      await tx.update(Availability, id, { suspended });
+      const event = suspended ? DriverSuspended : DriverReinstated;
+      await this.outbox.add(tx, event, { driverId: id }, await this.drivers.nextSequence(tx, driver));
+      if (suspended && availability.reservedAs !== 'trip') await this.standDown(tx, id, availability);
+      if (suspended && open) await this.dispatch.passOn(tx, open, 'withdraw');
+      if (!suspended) this.freed.announce();
+      return { id, suspended };
     });
   }
 
@@ -80,12 +69,6 @@ export class AvailabilityService {
       const availability = await tx.findOneBy(Availability, { driverId, suspended: true });
       if (availability) await this.standDown(tx, driverId, availability);
     }
-  }
-
-  private async judge(tx: EntityManager, operator: Principal, id: string): Promise<HeldDriver> {
-    const held = await lockDriver(tx, id);
-    driverPolicy.check(operator, 'suspend', held && (await this.drivers.lock(tx, id)));
-    return held!;
   }
 
   private async standDown(tx: EntityManager, id: string, availability: Availability): Promise<void> {

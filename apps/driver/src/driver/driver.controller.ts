@@ -87,7 +87,7 @@ export class DriverController {
   @ApiAnswer(200, StandingView)
   @ApiProblems('NOT_FOUND')
   suspend(@CurrentPrincipal() me: Principal, @Param('id', { schema: DriverId }) id: string): Promise<StandingView> {
-    return this.availability.suspend(me, id);
+    return this.availability.judge(me, id, true);
   }
 
   @Post(':id/reinstate')
@@ -96,6 +96,6 @@ export class DriverController {
   @ApiAnswer(200, StandingView)
   @ApiProblems('NOT_FOUND')
   reinstate(@CurrentPrincipal() me: Principal, @Param('id', { schema: DriverId }) id: string): Promise<StandingView> {
-    return this.availability.reinstate(me, id);
+    return this.availability.judge(me, id, false);
   }
 }

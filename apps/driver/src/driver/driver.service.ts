@@ -104,10 +104,7 @@ export class DriverService {
       await tx.delete(Driver, id);
       await tx.delete(Position, { driverId: id });
       await tx.delete(DriverEvent, { driverId: id });
-      if (held!.open) {
-        await this.dispatch.settle(tx, held!.open, held!.open.offer, 'withdraw');
-        await this.dispatch.advance(tx, held!.open);
-      }
+      if (held!.open) await this.dispatch.passOn(tx, held!.open, 'withdraw');
     });
   }
 

@@ -15,6 +15,18 @@ import { DispatchService, type TripFact } from '../dispatch/dispatch.service.ts'
 import { AvailabilityService } from './availability.service.ts';
 import { DriverService } from './driver.service.ts';
 
+type Fact = TripAccepted | TripArrived | TripStarted | TripCompleted | TripCancelled | TripUnfulfilled;
+
+/** How a trip went on, by the event that says so. */
+const STATUS: Record<string, TripFact['status']> = {
+  [TripAccepted.type]: 'accepted',
+  [TripArrived.type]: 'arrived',
+  [TripStarted.type]: 'in_progress',
+  [TripCompleted.type]: 'completed',
+  [TripCancelled.type]: 'cancelled',
+  [TripUnfulfilled.type]: 'unfulfilled',
+};
+
 /** What the driver service does when a trip fact arrives: in any order, and once for each, however often it comes. */
 @Controller()
 export class TripEventsController {
@@ -30,51 +42,18 @@ export class TripEventsController {
     return this.inbox.once(delivery, (tx) => this.dispatch.requested(tx, trip));
   }
 
-  @EventPattern<string>(TripAccepted.type)
-  onTripAccepted(@Payload() trip: TripAccepted, @Ctx() delivery: Delivery): Promise<void> {
-    return this.heard(delivery, trip, 'accepted');
-  }
-
-  @EventPattern<string>(TripArrived.type)
-  onTripArrived(@Payload() trip: TripArrived, @Ctx() delivery: Delivery): Promise<void> {
-    return this.heard(delivery, trip, 'arrived');
-  }
-
-  @EventPattern<string>(TripStarted.type)
-  onTripStarted(@Payload() trip: TripStarted, @Ctx() delivery: Delivery): Promise<void> {
-    return this.heard(delivery, trip, 'in_progress');
-  }
-
-  @EventPattern<string>(TripCompleted.type)
-  onTripCompleted(@Payload() trip: TripCompleted, @Ctx() delivery: Delivery): Promise<void> {
-    return this.heard(delivery, trip, 'completed');
-  }
-
-  @EventPattern<string>(TripCancelled.type)
-  onTripCancelled(@Payload() trip: TripCancelled, @Ctx() delivery: Delivery): Promise<void> {
-    return this.heard(delivery, trip, 'cancelled');
-  }
-
-  @EventPattern<string>(TripUnfulfilled.type)
-  onTripUnfulfilled(@Payload() trip: TripUnfulfilled, @Ctx() delivery: Delivery): Promise<void> {
-    return this.heard(delivery, trip, 'unfulfilled');
+  @EventPattern(Object.keys(STATUS))
+  onTripFact(@Payload() { tripId, driverId }: Fact, @Ctx() delivery: Delivery): Promise<void> {
+    const { type, sequence } = delivery.envelope;
+    return this.inbox.once(delivery, async (tx) => {
+      const released = await this.dispatch.heard(tx, { tripId, driverId, status: STATUS[type]!, sequence });
+      await this.availability.afterTrip(tx, released);
+    });
   }
 
   @EventPattern<string>(TripRated.type)
   onTripRated(@Payload() rated: TripRated, @Ctx() delivery: Delivery): Promise<void> {
     if (rated.rateeRole !== 'driver') return Promise.resolve();
     return this.inbox.once(delivery, (tx) => this.drivers.rated(tx, rated.rateeId, rated.stars));
-  }
-
-  private heard(
-    delivery: Delivery,
-    { tripId, driverId }: Pick<TripFact, 'tripId' | 'driverId'>,
-    status: TripFact['status'],
-  ): Promise<void> {
-    const { sequence } = delivery.envelope;
-    return this.inbox.once(delivery, async (tx) => {
-      const released = await this.dispatch.heard(tx, { tripId, driverId, status, sequence });
-      await this.availability.afterTrip(tx, released);
-    });
   }
 }

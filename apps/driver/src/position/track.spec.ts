@@ -42,14 +42,16 @@ test('when the next point confirms the impossible one, it was the older that was
 
 test('time never goes back, in whatever order points come and in whatever batches', () => {
   const point = fc.record({ metres: fc.integer({ min: 0, max: 3_000 }), agoS: fc.integer({ min: -20, max: 5_000 }) });
+  // Of two points of the same moment the first one counts, so a batch without them says the same in any order.
+  const batch = fc.uniqueArray(point, { selector: ({ agoS }) => agoS });
   fc.assert(
-    fc.property(fc.array(fc.array(point)), (batches) => {
+    fc.property(fc.array(batch), (batches) => {
       let track = nowhere;
       for (const batch of batches) {
         const points = batch.map(({ metres, agoS }) => at(metres, agoS));
         const next = followAll(track, points, now);
         if (track.last) expect(next.track.last!.at >= track.last.at).toBe(true);
-        expect(followAll(track, points.toReversed(), now).dropped.toSorted()).toHaveLength(next.dropped.length);
+        expect(followAll(track, points.toReversed(), now)).toEqual(next);
         track = next.track;
       }
     }),
