@@ -44,7 +44,7 @@ function permutations<T>(items: readonly T[]): T[][] {
   return items.flatMap((first, i) => permutations(items.toSpliced(i, 1)).map((rest) => [first, ...rest]));
 }
 
-/** The facts in this order, each delivered twice: every other one as the same message, or stated again as another. */
+/** The facts in this order, each delivered twice: by turns as the same message and, stated again, as another. */
 async function tell(tripId: string, facts: readonly Fact[]): Promise<void> {
   for (const [index, fact] of facts.entries()) {
     const id = randomUUIDv7();
@@ -80,7 +80,9 @@ it.each<[Fact, Fact[]]>([
 ])('a trip that ends %s does so in every order of its facts', async (end, facts) => {
   for (const order of permutations(facts)) {
     const tripId = randomUUIDv7();
-    await tell(tripId, order);
+    // Of the longest there are 120 orders: repeats are left to the others.
+    if (facts.length < 5) await tell(tripId, order);
+    else for (const fact of order) await deliver(tripId, fact, randomUUIDv7());
     expect({ order, ...(await endOf(tripId)) }).toEqual({ order, ...over(end) });
   }
 });

@@ -6,7 +6,16 @@ import { north, PICKUP, startPlatform, type Person, type Platform } from './harn
 let platform: Platform;
 const start = (settings: Record<string, string> = {}) =>
   startPlatform(settings, 2).then((started) => (platform = started));
-afterEach(() => platform.expectNobodyStuck().finally(() => platform.stop()));
+afterEach(async () => {
+  try {
+    await platform.expectNobodyStuck();
+    // The lock order holds: nobody had to be sacrificed.
+    const database = 'SELECT deadlocks::int FROM pg_stat_database WHERE datname = current_database()';
+    expect(await platform.rows(database)).toEqual([{ deadlocks: 0 }]);
+  } finally {
+    await platform.stop();
+  }
+});
 
 const times = <T>(count: number, make: (index: number) => Promise<T>) =>
   Promise.all(Array.from({ length: count }, (_, i) => make(i)));
