@@ -6,7 +6,7 @@ export class StreamReader {
   readonly events: StreamEvent[] = [];
   retryMs: number | undefined;
   /** Why the stream could not be opened or broke off; undefined while it is open or when it was closed in good order. */
-  error: unknown;
+  error: Error | undefined;
   isClosed = false;
   readonly #leaving = new AbortController();
 
@@ -53,7 +53,7 @@ export class StreamReader {
       for await (const event of readEvents(url, { token, signal, onRetry, onOpen: opened, ...resume }))
         this.events.push(event);
     } catch (error) {
-      if (!signal.aborted) this.error = error;
+      if (!signal.aborted) this.error = error as Error;
     }
     this.isClosed = true;
     opened();

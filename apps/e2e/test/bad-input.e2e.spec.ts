@@ -86,9 +86,6 @@ const BAD_BODIES: [what: string, status: number, body: string][] = [
 ];
 
 const concrete = (path: string) => path.replaceAll(/\{\w+\}/g, crypto.randomUUID());
-const isStream = ({ path, method }: Operation) =>
-  method === 'GET' && (path.endsWith('/events') || path === '/v1/drivers/positions');
-
 /** A token that may call the operation at all, so that its schema is what refuses. */
 function tokenFor(service: ServiceName, { method, path }: Operation): string {
   if (/\/(suspend|reinstate)$/.test(path) || path === '/v1/drivers/positions') return tokens.operator;

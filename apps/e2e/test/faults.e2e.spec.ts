@@ -1,7 +1,7 @@
 import { SERVICES, type ServiceName } from '@cabstand/contracts';
 import { eventually } from '@cabstand/testing';
 import pg from 'pg';
-import { PassengerApi } from '../../../tools/client/api.ts';
+import type { PassengerApi } from '../../../tools/client/api.ts';
 import { call } from '../../../tools/client/http.ts';
 import { expectAgreement, query } from '../src/agreement.ts';
 import {
