@@ -5,7 +5,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import { connect, type Channel, type ChannelModel, type ConfirmChannel, type ConsumeMessage } from 'amqplib';
 import { MessagingMetrics } from './metrics.ts';
 import { MessagingSettings } from './options.ts';
-import { Backoff, outline } from './waiting.ts';
+import { Backoff, outline, within } from './waiting.ts';
 
 /** For a broker that accepts TCP connections and then says nothing. */
 const HANDSHAKE_TIMEOUT_MS = 10_000;
@@ -82,9 +82,11 @@ abstract class BrokerConnection {
     this.stopping.abort();
     const model = this.model;
     if (model) {
-      const timer = setTimeout(() => destroy(model), CLOSE_TIMEOUT_MS);
-      await model.close().catch(() => undefined);
-      clearTimeout(timer);
+      await within(
+        CLOSE_TIMEOUT_MS,
+        model.close().catch(() => undefined),
+      );
+      destroy(model);
     }
     await this.running;
   }
@@ -212,7 +214,11 @@ export class KeptChannel {
   async close(): Promise<void> {
     const { channel } = this;
     this.stopping.abort();
-    await channel?.close().catch(() => undefined);
+    if (channel)
+      await within(
+        CLOSE_TIMEOUT_MS,
+        channel.close().catch(() => undefined),
+      );
   }
 }
 

@@ -37,7 +37,6 @@ export class DeadLetters {
   }
 
   async stop(): Promise<void> {
-    await Promise.all(this.kept.map((kept) => kept.cancel()));
     // Given up on when the channel closes: moving a message twice makes one row.
     const closing = this.kept.map((kept) => kept.close());
     await Promise.all([...closing, ...this.moving]);

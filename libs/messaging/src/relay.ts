@@ -10,7 +10,7 @@ import { MessagingMetrics } from './metrics.ts';
 import { MessagingSettings } from './options.ts';
 import { OutboxReader } from './outbox-reader.ts';
 import { contextOf, traceparentOf } from './trace-context.ts';
-import { Backoff, Bell, outline, sleep } from './waiting.ts';
+import { Backoff, Bell, outline, within } from './waiting.ts';
 import { Wake } from './wake.ts';
 
 const BATCH_ROWS = 500;
@@ -63,7 +63,7 @@ export class Relay {
     this.stopping.abort();
     this.bell.ring();
     // A confirm that doesn't come holds up nothing: what is unconfirmed stays in the outbox.
-    await Promise.race([this.running, sleep(FLUSH_MS + 500)]);
+    await within(FLUSH_MS + 500, this.running ?? Promise.resolve());
     clearTimeout(this.remoteWake);
     this.publisher.stop();
   }

@@ -20,7 +20,7 @@ import { MessagingMetrics } from './metrics.ts';
 import { MessagingSettings } from './options.ts';
 import { assertHandlersMatch, queuesOf, type QueueSubscription } from './subscriptions.ts';
 import { contextOf } from './trace-context.ts';
-import { Backoff, outline, sleep, Slots } from './waiting.ts';
+import { Backoff, outline, sleep, Slots, within } from './waiting.ts';
 
 interface Work {
   subscription: QueueSubscription;
@@ -31,7 +31,7 @@ interface Work {
 }
 
 /** Leaves room for the rest of a shutdown that has to be over within 10 s. */
-const FINISH_MS = 5_000;
+const FINISH_MS = 4_000;
 const JITTER = 0.1;
 const DATABASE_RETRY_MS = 1_000;
 
@@ -78,11 +78,11 @@ export class MessagingTransport extends Server implements CustomTransportStrateg
   /** Takes nothing new and finishes what is under way. */
   async close(): Promise<void> {
     this.stopping = true;
-    await Promise.all(this.consumers.map((consumer) => consumer.cancel()));
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, FINISH_MS)));
-    await Promise.race([Promise.all(this.inFlight), late]);
-    clearTimeout(timer);
+    const cancelled = Promise.all(this.consumers.map((consumer) => consumer.cancel()));
+    await within(
+      FINISH_MS,
+      cancelled.then(() => Promise.all(this.inFlight)),
+    );
     await Promise.all(this.consumers.map((consumer) => consumer.close()));
     this.publisher.stop();
   }

@@ -27,6 +27,11 @@ export async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   await delay(ms, undefined, { signal, ref: false }).catch(() => undefined);
 }
 
+/** For endings: what a dead network or a hanging handler holds up must not hold up the stop. */
+export async function within(ms: number, ending: Promise<unknown>): Promise<void> {
+  await Promise.race([ending, sleep(ms)]);
+}
+
 /** Lets so many run at once; the others wait in order. */
 export class Slots {
   private readonly waiting: (() => void)[] = [];

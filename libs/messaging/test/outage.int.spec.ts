@@ -1,4 +1,4 @@
-import { TripCompleted, TripRequested } from '@cabstand/contracts';
+import { EVENTS, topologyOf, TripCompleted, TripRequested } from '@cabstand/contracts';
 import { eventually } from '@cabstand/testing';
 import {
   createPair,
@@ -68,9 +68,11 @@ it('keeps an event that no queue is bound for, and comes back to a queue that wa
   const id = await publish(trip);
   await eventually(async () => expect((await outboxOf(trip))[0]?.refused_at).toBeInstanceOf(Date));
   await management.call('PUT', path, { durable: true, arguments: args });
-  await bind('POST', QUEUE, 'driver.trip-events');
-  const completed = `/api/bindings/${encodeURIComponent(vhost)}/e/trip.events/q/${QUEUE}`;
-  await management.call('POST', completed, { routing_key: TripCompleted.type });
+  await bind('POST', 'driver.trip-events');
+  for (const { exchange, queue, routingKey } of topologyOf(EVENTS).bindings.filter((each) => each.queue === QUEUE)) {
+    const binding = `/api/bindings/${encodeURIComponent(vhost)}/e/${exchange}/q/${queue}`;
+    await management.call('POST', binding, { routing_key: routingKey });
+  }
   await eventually(async () => expect(await effectsOf(passenger)).toContain(id), { timeoutMs: 20_000 });
   await eventually(async () => expect(await outboxOf(trip)).toEqual([]));
 });
