@@ -4,6 +4,7 @@ export * from './dispatch-events.ts';
 export * from './driver-events.ts';
 export * from './envelope.ts';
 export * from './errors.ts';
+export * from './geo.ts';
 export * from './identity-events.ts';
 export * from './passenger-events.ts';
 export * from './topology.ts';

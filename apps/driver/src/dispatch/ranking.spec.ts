@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { greatCircleM } from './geo.ts';
+import { greatCircleM } from '@cabstand/contracts';
 import { rank } from './ranking.ts';
 
 const position = fc.record({

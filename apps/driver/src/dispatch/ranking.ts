@@ -1,5 +1,4 @@
-import type { GeoPoint } from '@cabstand/contracts';
-import { greatCircleM } from './geo.ts';
+import { greatCircleM, type GeoPoint } from '@cabstand/contracts';
 
 export interface Candidate {
   driverId: string;

@@ -1,5 +1,4 @@
-import type { GeoPoint } from '@cabstand/contracts';
-import { greatCircleM } from '../dispatch/geo.ts';
+import { greatCircleM, type GeoPoint } from '@cabstand/contracts';
 
 /** What a driver's device reports. */
 export interface Point extends GeoPoint {
