@@ -1,6 +1,6 @@
 import { KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { DomainError } from '@cabstand/contracts';
+import { DomainError, type ServiceName } from '@cabstand/contracts';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import {
   createRemoteJWKSet,
@@ -19,8 +19,8 @@ import type { TrustedIssuer } from './variables.ts';
 export const AUTH_OPTIONS = Symbol('cabstand:auth-options');
 
 export interface AuthOptions {
-  /** This service's name in `aud`. */
-  audience: string;
+  /** This service, as it is named in `aud`. */
+  audience: ServiceName;
   trustedIssuers: readonly TrustedIssuer[];
   /** At most one fetch for unknown `kid`s in this time, whatever the flood. */
   keyFetchCooldownMs?: number;

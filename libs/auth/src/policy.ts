@@ -1,6 +1,6 @@
 import { createMongoAbility, type MongoAbility } from '@casl/ability';
 import { DomainError, type Role } from '@cabstand/contracts';
-import { In, IsNull, type FindOperator, type FindOptionsWhere } from 'typeorm';
+import { In, IsNull, type FindOptionsWhere } from 'typeorm';
 import type { Principal } from './principal.ts';
 
 type Scalar = string | number | boolean;
@@ -25,7 +25,10 @@ export interface Policy<Row, Action extends string = string> {
   allows(me: Principal, action: Action, row: Row): boolean;
   /** @throws DomainError NOT_FOUND when there is no row or it isn't theirs: the answer doesn't tell which. */
   check<Found extends Row>(me: Principal, action: Action, row: Found | null | undefined): asserts row is Found;
-  /** The same decision as a filter for lists; `[]` matches nothing. */
+  /**
+   * The same decision as a filter for lists.
+   * @throws DomainError ROLE_FORBIDDEN where no rule grants anything: TypeORM takes an empty filter for "all"
+   */
   where(me: Principal, action: Action): FindOptionsWhere<Row>[];
 }
 
@@ -76,8 +79,13 @@ export function definePolicy<Row extends object, Action extends string = string>
     check(me, action, row) {
       if (!row || !allows(me, action, row)) throw new DomainError('NOT_FOUND');
     },
-    where: (me, action) =>
-      rulesFor(me.role, action).map((rule) => toWhere<Row>(rule.when ? conditionsOf(rule, me) : {})),
+    where(me, action) {
+      const granted = rulesFor(me.role, action);
+      if (granted.length === 0) throw new DomainError('ROLE_FORBIDDEN');
+      const alternatives = granted.map((rule) => (rule.when ? conditionsOf(rule, me) : []));
+      // Beside others TypeORM would drop the alternative that says nothing, which is the one that allows everything.
+      return alternatives.some((conditions) => conditions.length === 0) ? [{}] : alternatives.map(toWhere<Row>);
+    },
   };
 }
 
@@ -95,12 +103,8 @@ const toQuery = (conditions: [string, unknown][]) =>
     conditions.map(([column, value]) => [column, Array.isArray(value) ? { $in: value } : { $eq: value }]),
   );
 
-function toWhere<Row>(conditions: [string, unknown][] | Record<string, never>): FindOptionsWhere<Row> {
-  const entries = Array.isArray(conditions) ? conditions : [];
+function toWhere<Row>(conditions: [string, unknown][]): FindOptionsWhere<Row> {
   return Object.fromEntries(
-    entries.map(([column, value]): [string, unknown | FindOperator<unknown>] => [
-      column,
-      Array.isArray(value) ? In(value) : value === null ? IsNull() : value,
-    ]),
+    conditions.map(([column, value]) => [column, Array.isArray(value) ? In(value) : value === null ? IsNull() : value]),
   ) as FindOptionsWhere<Row>;
 }

@@ -1,5 +1,4 @@
 import { Live, Transactions } from '@cabstand/messaging';
-import type { ServiceName } from '@cabstand/contracts';
 import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { DataSource, LessThan, MoreThan, type EntityManager } from 'typeorm';
 import { RevokedSession } from './auth.entities.ts';
@@ -32,9 +31,7 @@ export class RevokedSessions implements OnModuleInit, OnModuleDestroy {
   ) {}
 
   onModuleInit(): void {
-    // The audience of a service's tokens is its name.
-    const service = this.options.audience as ServiceName;
-    this.unsubscribe = this.live.subscribe(service, WAKE_UP, () => void this.reload());
+    this.unsubscribe = this.live.subscribe(this.options.audience, WAKE_UP, () => void this.reload());
     this.poll = setInterval(() => void this.prune().then(() => this.reload()), POLL_EVERY_MS).unref();
   }
 

@@ -1,6 +1,6 @@
 import { createPrivateKey, generateKeyPair, type KeyObject } from 'node:crypto';
 import { promisify } from 'node:util';
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { calculateJwkThumbprint, exportJWK, type JSONWebKeySet } from 'jose';
 import { DataSource } from 'typeorm';
 import { seal, unseal } from './sealed-box.ts';
@@ -16,15 +16,20 @@ export interface SigningKeyPair {
   privateKey: KeyObject;
 }
 
-/** The keys that this service signs with: made at first need, kept encrypted, the same on every replica. */
+/** The keys that this service signs with: made at the first start, kept encrypted, the same on every replica. */
 @Injectable()
-export class SigningKeys {
+export class SigningKeys implements OnApplicationBootstrap {
   private loading?: Promise<SigningKeyPair>;
 
   constructor(
     private readonly dataSource: DataSource,
     @Inject(SESSION_OPTIONS) private readonly options: SessionOptions,
   ) {}
+
+  /** A key that can't be opened must stop the start, not the first sign-in. */
+  async onApplicationBootstrap(): Promise<void> {
+    await this.current();
+  }
 
   /** The key that signs now. */
   current(): Promise<SigningKeyPair> {
@@ -52,8 +57,16 @@ export class SigningKeys {
       await tx.getRepository(SigningKey).insert(created);
       return created;
     });
-    const pkcs8 = unseal(this.options.keyEncryptionKey, newest.sealedPrivateKey, newest.kid);
-    return { kid: newest.kid, privateKey: createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' }) };
+    return { kid: newest.kid, privateKey: this.open(newest) };
+  }
+
+  private open({ kid, sealedPrivateKey }: SigningKey): KeyObject {
+    try {
+      const pkcs8 = unseal(this.options.keyEncryptionKey, sealedPrivateKey, kid);
+      return createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' });
+    } catch (cause) {
+      throw new Error('the signing key does not open: KEY_ENCRYPTION_KEY is not the one that sealed it', { cause });
+    }
   }
 
   private async create(): Promise<SigningKey> {

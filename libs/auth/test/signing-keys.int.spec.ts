@@ -38,6 +38,6 @@ it('replicas that start together make one key, and keep it encrypted', async () 
 
 it('a replica with another encryption key says so instead of making a key of its own', async () => {
   await replica().current();
-  await expect(replica(Buffer.alloc(32)).current()).rejects.toThrow();
+  await expect(replica(Buffer.alloc(32)).current()).rejects.toThrow('KEY_ENCRYPTION_KEY');
   expect(await dataSource.query('SELECT FROM signing_keys')).toHaveLength(1);
 });
