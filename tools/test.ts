@@ -8,6 +8,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { removeStaleTestRuntimes, ROOT, startTestRuntime, testFolder } from '../infra/index.ts';
 import { addUp, failedTasks, readJestResults, tasksOf, type Tally } from './runtime/test-results.ts';
 import { bold, dim, green, Output, red, seconds, toolEnvironment } from './runtime/index.ts';
@@ -16,6 +17,8 @@ const isPlatform = process.argv.includes('--platform');
 const CHECKS = ['lint', 'typecheck'];
 const SUITES = isPlatform ? ['platform'] : ['test', 'integration', 'e2e'];
 const TARGETS = isPlatform ? SUITES : [...CHECKS, ...SUITES];
+/** Jest says this whether or not anything was left open. */
+const NOISE = /^Force exiting Jest/;
 const RESULTS = join(ROOT, 'dist', 'results');
 
 const startedAtMs = performance.now();
@@ -40,9 +43,9 @@ function runNx(args: string[], env: NodeJS.ProcessEnv): Promise<{ code: number; 
   nx = child;
   let printed = '';
   for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding('utf8').on('data', (text: string) => {
-      printed += text;
-      process.stdout.write(text);
+    createInterface({ input: stream }).on('line', (line) => {
+      printed += `${line}\n`;
+      if (!NOISE.test(line)) out.line(line);
     });
   }
   return new Promise((resolve, reject) => {

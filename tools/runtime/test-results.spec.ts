@@ -49,4 +49,9 @@ describe("Nx's output", () => {
     expect(failedTasks(printed)).toEqual(new Set(['infra:lint', 'trip:typecheck']));
     expect(failedTasks(' NX   Successfully ran target lint')).toEqual(new Set());
   });
+
+  it('tells which tasks were interrupted', () => {
+    const printed = 'Tasks stopped before they finished:\n\n- e2e:e2e\n\nFailed tasks:\n\n- infra:lint\n';
+    expect(failedTasks(printed)).toEqual(new Set(['e2e:e2e', 'infra:lint']));
+  });
 });

@@ -59,10 +59,12 @@ export function addUp(target: string, tallies: Tally[]): Tally {
   };
 }
 
-/** The tasks that Nx names at its end under "Failed tasks:". */
+/** The tasks that Nx names at its end as failed, or as stopped before they finished. */
 export function failedTasks(printed: string): Set<string> {
-  const [, list = ''] = stripVTControlCharacters(printed).split('Failed tasks:');
-  return new Set([...list.matchAll(/^- (\S+:\S+)/gm)].map(([, task]) => task!));
+  const [, ...lists] = stripVTControlCharacters(printed).split(
+    /^(?:Failed tasks|Tasks stopped before they finished):$/m,
+  );
+  return new Set([...lists.join('').matchAll(/^- (\S+:\S+)$/gm)].map(([, task]) => task!));
 }
 
 /** Every project that has one of the targets. */
