@@ -1,7 +1,7 @@
 import { isNativeError } from 'node:util/types';
 import type { Message, Options } from 'amqplib';
-import { HEADERS } from './headers.ts';
 import type { KeptChannel, PublishConnection } from './broker-connection.ts';
+import { HEADERS } from './message.ts';
 
 /**
  * - `confirmed`: the broker has it on disk in every queue it belongs to.

@@ -1,9 +1,21 @@
 import { createHash } from 'node:crypto';
 import { Envelope, type EventDefinition, type ServiceName } from '@cabstand/contracts';
 import type { Message, MessagePropertyHeaders, Options } from 'amqplib';
-import { CLOUD_EVENTS, HEADERS } from './headers.ts';
 import type { OutboxMessage } from './messaging.entities.ts';
 
+/** Our own headers, beside the CloudEvents attributes. They never leave the service's own retry exchange. */
+export const HEADERS = {
+  /** Counts handlings from 1. RabbitMQ 4 ignores a client's `x-death`, so we count ourselves. */
+  attempt: 'x-messaging-attempt',
+  /** JSON: one entry for each failed attempt. */
+  history: 'x-messaging-history',
+  reason: 'x-messaging-reason',
+  detail: 'x-messaging-detail',
+  /** Tells apart publications without a message id. */
+  tag: 'x-messaging-tag',
+} as const;
+
+export const CLOUD_EVENTS = 'cloudEvents:';
 export const CONTENT_TYPE = 'application/json';
 /** More than these bytes of headers are cut, so that the properties with ours added still fit into one frame. */
 const MAX_HEADERS_BYTES = 64 * 1024;
@@ -111,15 +123,10 @@ export function republicationOf({ properties }: Message, ours: Record<string, un
   );
   const fits = Buffer.byteLength(JSON.stringify(headers)) <= MAX_HEADERS_BYTES;
   return {
-    messageId: text(properties.messageId),
-    type: text(properties.type),
-    contentType: text(properties.contentType),
-    contentEncoding: text(properties.contentEncoding),
-    correlationId: text(properties.correlationId),
-    replyTo: text(properties.replyTo),
-    appId: text(properties.appId),
-    timestamp: typeof properties.timestamp === 'number' ? properties.timestamp : undefined,
-    persistent: true,
+    ...properties,
+    // The broker checks it against our own user, and closes the channel.
+    userId: undefined,
+    deliveryMode: true,
     mandatory: true,
     headers: { ...(fits ? headers : { 'x-messaging-headers': 'cut' }), ...ours },
   };
@@ -149,8 +156,6 @@ const issuesOf = (error: { issues: { path: PropertyKey[]; code?: string }[] }) =
     .slice(0, 5)
     .map(({ path, code }) => `${path.map(String).join('.')} ${code}`)
     .join(', ');
-
-const text = (value: unknown) => (typeof value === 'string' ? value : undefined);
 
 function isFailure(value: unknown): value is Failure {
   return typeof value === 'object' && value !== null && 'at' in value && 'error' in value;

@@ -1,6 +1,7 @@
 import {
   Global,
   Injectable,
+  Logger,
   Module,
   type DynamicModule,
   type OnApplicationBootstrap,
@@ -13,13 +14,14 @@ import { Live } from './live.ts';
 import { MessagingMetrics } from './metrics.ts';
 import { MessagingSettings, type MessagingOptions } from './options.ts';
 import { Outbox } from './outbox.ts';
-import { Pruning } from './pruning.ts';
 import { Relay } from './relay.ts';
 import { MessagingStatus } from './status.ts';
 import { TopologyCheck } from './topology-check.ts';
 import { Transactions } from './transactions.ts';
 import { MessagingTransport } from './transport.ts';
-import { Wake } from './wake.ts';
+import { outline } from './waiting.ts';
+
+const PRUNE_EVERY_MS = 10 * 60_000;
 
 /**
  * Starts and stops what runs in the background. By the time of the stop Nest has closed the HTTP server and the
@@ -27,13 +29,16 @@ import { Wake } from './wake.ts';
  */
 @Injectable()
 class Background implements OnApplicationBootstrap, OnApplicationShutdown {
+  private readonly logger = new Logger('Messaging');
+  private pruning: NodeJS.Timeout | undefined;
+
   constructor(
     private readonly publishing: PublishConnection,
     private readonly consuming: ConsumeConnection,
     private readonly relay: Relay,
     private readonly deadLetters: DeadLetters,
     private readonly topology: TopologyCheck,
-    private readonly pruning: Pruning,
+    private readonly inbox: Inbox,
   ) {}
 
   onApplicationBootstrap(): void {
@@ -42,14 +47,19 @@ class Background implements OnApplicationBootstrap, OnApplicationShutdown {
     this.relay.start();
     this.deadLetters.start();
     this.topology.start();
-    this.pruning.start();
+    this.pruning = setInterval(() => void this.prune(), PRUNE_EVERY_MS).unref();
   }
 
   async onApplicationShutdown(): Promise<void> {
     this.topology.stop();
-    this.pruning.stop();
+    clearInterval(this.pruning);
     await Promise.all([this.relay.stop(), this.deadLetters.stop()]);
     await Promise.all([this.publishing.close(), this.consuming.close()]);
+  }
+
+  private async prune(): Promise<void> {
+    // The next round is soon enough.
+    await this.inbox.prune().catch((error: unknown) => this.logger.warn(`the inbox was not pruned: ${outline(error)}`));
   }
 }
 
@@ -60,14 +70,12 @@ export class MessagingModule {
   static forRoot(options: MessagingOptions): DynamicModule {
     const offered = [Transactions, Outbox, Inbox, Live, MessagingStatus, MessagingTransport];
     const inside = [
-      Wake,
       MessagingMetrics,
       PublishConnection,
       ConsumeConnection,
       Relay,
       DeadLetters,
       TopologyCheck,
-      Pruning,
       Background,
     ];
     return {

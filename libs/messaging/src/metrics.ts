@@ -1,15 +1,11 @@
-import { metrics, type Attributes } from '@opentelemetry/api';
+import { metrics, type Attributes, type BatchObservableResult } from '@opentelemetry/api';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { MessagingSettings } from './options.ts';
 
 const TABLES_READ_AT_MOST_EVERY_MS = 10_000;
 
-interface TableFigures {
-  outbox_depth: number;
-  outbox_oldest_age_s: number;
-  dead_letters: number;
-}
+type TableFigures = Record<'depth' | 'age' | 'dead', number>;
 
 /** Every figure of the library. Attributes are event types, outcomes and queues of the contracts: bounded. */
 @Injectable()
@@ -31,20 +27,29 @@ export class MessagingMetrics {
   readonly reconnects = this.meter.createCounter('messaging.reconnects', {
     description: 'Connections to the broker that were lost',
   });
-  private figures: Promise<TableFigures> | undefined;
+  private figures: Promise<TableFigures | undefined> | undefined;
   private figuresReadAt = 0;
 
   constructor(
     private readonly settings: MessagingSettings,
     private readonly dataSource: DataSource,
   ) {
-    this.observeTable('messaging.outbox.depth', 'Events not confirmed yet', (f) => f.outbox_depth);
-    this.observeTable(
-      'messaging.outbox.oldest_age',
-      'Age of the oldest of them, in seconds',
-      (f) => f.outbox_oldest_age_s,
-    );
-    this.observeTable('messaging.dead_letters', 'Messages that were given up on', (f) => f.dead_letters);
+    const depth = this.gauge('messaging.outbox.depth', 'Events not confirmed yet');
+    const age = this.gauge('messaging.outbox.oldest_age', 'Age of the oldest of them, in seconds');
+    const dead = this.gauge('messaging.dead_letters', 'Messages that were given up on');
+    const observe = async (result: BatchObservableResult) => {
+      if (Date.now() - this.figuresReadAt > TABLES_READ_AT_MOST_EVERY_MS) {
+        this.figuresReadAt = Date.now();
+        // A database that is down shows elsewhere; a scrape must not fail for it.
+        this.figures = this.readTables().catch(() => undefined);
+      }
+      const figures = await this.figures;
+      if (!figures) return;
+      result.observe(depth, figures.depth);
+      result.observe(age, figures.age);
+      result.observe(dead, figures.dead);
+    };
+    this.meter.addBatchObservableCallback(observe, [depth, age, dead]);
   }
 
   /** A type that comes from outside would make a time series of each forgery. */
@@ -55,30 +60,21 @@ export class MessagingMetrics {
 
   /** `read` gives undefined for what isn't known: no value is better than a wrong one. */
   observe(name: string, description: string, read: () => number | undefined): void {
-    this.meter.createObservableGauge(name, { description }).addCallback((result) => {
+    this.gauge(name, description).addCallback((result) => {
       const value = read();
       if (value !== undefined) result.observe(value);
     });
   }
 
-  private observeTable(name: string, description: string, pick: (figures: TableFigures) => number): void {
-    this.meter.createObservableGauge(name, { description }).addCallback(async (result) => {
-      if (!this.figures || Date.now() - this.figuresReadAt > TABLES_READ_AT_MOST_EVERY_MS) {
-        this.figuresReadAt = Date.now();
-        this.figures = this.readTables();
-      }
-      // A database that is down shows elsewhere; a scrape must not fail for it.
-      const figures = await this.figures.catch(() => undefined);
-      if (figures) result.observe(pick(figures));
-    });
+  private gauge(name: string, description: string) {
+    return this.meter.createObservableGauge(name, { description });
   }
 
-  private async readTables(): Promise<TableFigures> {
+  private async readTables(): Promise<TableFigures | undefined> {
     const rows: TableFigures[] = await this.dataSource.query(`
-      SELECT count(*)::int AS outbox_depth,
-        coalesce(extract(epoch FROM now() - min(occurred_at)), 0)::float AS outbox_oldest_age_s,
-        (SELECT count(*)::int FROM dead_letters) AS dead_letters
+      SELECT count(*)::int AS depth, coalesce(extract(epoch FROM now() - min(occurred_at)), 0)::float AS age,
+        (SELECT count(*)::int FROM dead_letters) AS dead
       FROM outbox`);
-    return rows[0] as TableFigures;
+    return rows[0];
   }
 }

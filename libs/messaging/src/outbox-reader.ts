@@ -3,11 +3,17 @@ import type { DataSource } from 'typeorm';
 import type { PostgresDataSourceOptions } from 'typeorm/driver/postgres/PostgresDataSourceOptions.js';
 import type { OutboxMessage } from './messaging.entities.ts';
 import type { MessagingSettings } from './options.ts';
-import { PARTITIONS } from './outbox.ts';
 
 /** First key of the advisory locks; the second is the partition. */
 const LOCK_CLASS = 0x0ca85;
-const ALL = Array.from({ length: PARTITIONS }, (_, partition) => partition);
+/**
+ * Relays work on partitions, one relay on each at a time. Written into the rows: another number takes an empty
+ * outbox and no old replica left.
+ */
+export const PARTITIONS = [0, 1, 2, 3] as const;
+/** The end of a UUID is random in every version that a service would make. */
+export const partitionOf = (subject: string) => parseInt(subject.slice(-4), 16) % PARTITIONS.length;
+
 const COLUMNS = `position, id, partition, exchange, type, subject, sequence, payload, traceparent,
   occurred_at AS "occurredAt", mandatory, refused_at AS "refusedAt"`;
 
@@ -66,9 +72,9 @@ export class OutboxReader {
 
   /** Takes what nobody holds. */
   async takePartitions(): Promise<void> {
-    if (this.held.size === PARTITIONS || Date.now() < this.takeAt) return;
+    if (this.held.size === PARTITIONS.length || Date.now() < this.takeAt) return;
     this.takeAt = Date.now() + this.pollEveryMs * 0.9;
-    const missing = ALL.filter((partition) => !this.held.has(partition));
+    const missing = PARTITIONS.filter((partition) => !this.held.has(partition));
     const { rows } = await this.client.query<{ partition: number; taken: boolean }>(
       'SELECT partition, pg_try_advisory_lock($1, partition) AS taken FROM unnest($2::int[]) AS p(partition)',
       [LOCK_CLASS, missing],

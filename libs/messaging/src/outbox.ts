@@ -4,24 +4,17 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { MessagingSettings } from './options.ts';
 import { activeTraceparent } from './trace-context.ts';
+import { partitionOf } from './outbox-reader.ts';
+import { Relay } from './relay.ts';
 import { Transactions } from './transactions.ts';
-import { Wake } from './wake.ts';
 
-/**
- * Relays work on partitions, one relay on each at a time. Written into the rows: changing it takes an empty
- * outbox and no old replica left.
- */
-export const PARTITIONS = 4;
-
-/** The end of a UUID is random in every version that a service would make. */
-export const partitionOf = (subject: string) => parseInt(subject.slice(-4), 16) % PARTITIONS;
-
+/** Where events go in the transaction that causes them. */
 @Injectable()
 export class Outbox {
   constructor(
     private readonly settings: MessagingSettings,
     private readonly transactions: Transactions,
-    private readonly wake: Wake,
+    private readonly relay: Relay,
   ) {}
 
   /**
@@ -60,6 +53,6 @@ export class Outbox {
         event.consumers.length > 0,
       ],
     );
-    this.transactions.afterCommit(this.wake.forPartition(partition));
+    this.transactions.afterCommit(this.relay.wakeFor(partition));
   }
 }

@@ -8,10 +8,9 @@ import { publicationOf } from './message.ts';
 import type { OutboxMessage } from './messaging.entities.ts';
 import { MessagingMetrics } from './metrics.ts';
 import { MessagingSettings } from './options.ts';
-import { OutboxReader } from './outbox-reader.ts';
+import { OutboxReader, PARTITIONS } from './outbox-reader.ts';
 import { contextOf, traceparentOf } from './trace-context.ts';
 import { Backoff, Bell, outline, within } from './waiting.ts';
-import { Wake } from './wake.ts';
 
 const BATCH_ROWS = 500;
 /** Refused events are tried again a few at a time until one gets through. */
@@ -39,6 +38,7 @@ export class Relay {
   private running: Promise<void> | undefined;
   private flushUntil = 0;
   private remoteWake: NodeJS.Timeout | undefined;
+  private readonly wakers = PARTITIONS.map((partition) => () => this.onCommit(partition));
 
   constructor(
     private readonly settings: MessagingSettings,
@@ -46,10 +46,8 @@ export class Relay {
     private readonly live: Live,
     private readonly metrics: MessagingMetrics,
     connection: PublishConnection,
-    wake: Wake,
   ) {
     this.publisher = new ConfirmedPublisher('relay', connection, settings.confirmTimeoutMs, () => this.onReady());
-    wake.listen((partition) => this.onCommit(partition));
   }
 
   start(): void {
@@ -66,6 +64,11 @@ export class Relay {
     await within(FLUSH_MS + 500, this.running ?? Promise.resolve());
     clearTimeout(this.remoteWake);
     this.publisher.stop();
+  }
+
+  /** To call after a commit: the same function for the same partition, so that many events wake once. */
+  wakeFor(partition: number): () => void {
+    return this.wakers[partition] ?? (() => undefined);
   }
 
   private onReady(): void {

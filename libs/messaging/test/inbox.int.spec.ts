@@ -1,6 +1,7 @@
 import { TripRequested } from '@cabstand/contracts';
 import { eventually } from '@cabstand/testing';
 import { connect, type ChannelModel } from 'amqplib';
+import { Inbox } from '../src/index.ts';
 import {
   createPair,
   deliveries,
@@ -88,4 +89,15 @@ it('cuts off the transaction of a handler that takes too long, so that it cannot
   const id = await publish(trip, tripRequested());
   await eventually(async () => expect((await effectsOf(passenger)).filter((effect) => effect === id)).toEqual([id]));
   expect(finished).toEqual([2]);
+});
+
+it('forgets ids that are older than any outage, and no others', async () => {
+  const passenger = await pair.startPassenger();
+  await passenger.dataSource.query(`
+    INSERT INTO inbox SELECT gen_random_uuid(), now() - interval '14 days 1 minute' FROM generate_series(1, 2500);
+    INSERT INTO inbox SELECT gen_random_uuid(), now() - interval '13 days 23 hours' FROM generate_series(1, 10)`);
+  const before = await effectsOf(passenger);
+  await passenger.app.get(Inbox).prune();
+  const left: unknown[] = await passenger.dataSource.query('SELECT 1 FROM inbox');
+  expect(left).toHaveLength(before.length + 10);
 });
