@@ -50,14 +50,8 @@ async function writeFiles(): Promise<void> {
     Object.fromEntries(SERVICES.map((service) => [service, of(service)])) as Record<ServiceName, T>;
   const databases = perService((service) => `postgres://${service}:${passwordOf(service)}@postgres:5432/${service}`);
   const services = perService((service) => brokerUrls(base, accounts, service));
-  const broker = {
-    how: 'compose',
-    vhost: accounts.vhost,
-    adminUrl: '',
-    managementUrl: null,
-    services,
-    container: null,
-  };
+  const { vhost } = accounts;
+  const broker = { how: 'compose', vhost, adminUrl: '', managementUrl: null, services, container: null, isOurs: true };
   const where = {
     jwksUriOf: (issuer: ServiceName) => `http://${issuer}:${PORTS_INSIDE[issuer]}/.well-known/jwks.json`,
     developerJwksUri: `file:///run/cabstand/${JWKS}`,

@@ -14,6 +14,7 @@ import {
   loadDotEnv,
   Output,
   readSettings,
+  reviveInfrastructure,
   red,
   seconds,
   startPlatform,
@@ -68,7 +69,7 @@ function block({ state }: Platform): string {
     [
       'RabbitMQ',
       management ? management.origin : new URL(broker.adminUrl).host,
-      `vhost ${broker.vhost}; ${broker.how}; password in .local/secrets/rabbitmq-admin`,
+      `vhost ${broker.vhost}; ${broker.how}${broker.isOurs ? '; password of admin: .local/secrets/rabbitmq-admin' : ''}`,
     ],
     ['PostgreSQL', new URL(postgres.databases.trip).host, `databases passenger, driver, trip; ${postgres.how}`],
     ['logs', '.local/logs/', 'warnings and errors are shown here as well'],
@@ -167,9 +168,10 @@ if (platform && stoppingSinceMs === null) {
   timer = setInterval(() => {
     if (reading) return;
     reading = true;
-    void reader.read().then((figures) => {
-      reading = false;
+    void reader.read().then(async (figures) => {
       if (stoppingSinceMs === null) out.status(statusLine(figures));
+      await reviveInfrastructure(settings, out.step).catch((error: Error) => out.line(red(error.message)));
+      reading = false;
     });
   }, STATUS_EVERY_MS);
 }

@@ -47,6 +47,8 @@ export interface Infrastructure {
     managementUrl: string | null;
     services: Record<ServiceName, ServiceBroker>;
     container: string | null;
+    /** Started by us, not named by AMQP_URL. */
+    isOurs: boolean;
   };
 }
 
@@ -61,15 +63,54 @@ const STATE = join(RUN, 'infrastructure.state');
 const LEASES = join(RUN, 'leases');
 const LOCK = join(RUN, 'infrastructure.lock');
 
-/** The infrastructure that is running now. */
-export function runningInfrastructure(): Infrastructure | null {
-  let state: { infrastructure: Infrastructure; processes: ProcessRecord[] };
+interface State {
+  infrastructure: Infrastructure;
+  processes: ProcessRecord[];
+}
+
+function readState(): State | null {
   try {
-    state = JSON.parse(readFileSync(STATE, 'utf8')) as typeof state;
+    return JSON.parse(readFileSync(STATE, 'utf8')) as State;
   } catch {
     return null;
   }
-  return state.processes.every(isRunning) ? state.infrastructure : null;
+}
+
+function writeState(infrastructure: Infrastructure): void {
+  const processes = recordedProcesses(LOCAL).filter(({ name }) => ['postgres', 'rabbitmq', 'epmd'].includes(name));
+  mkdirSync(RUN, { recursive: true });
+  writeFileSync(STATE, JSON.stringify({ infrastructure, processes }), { mode: 0o600 });
+}
+
+/** The infrastructure that is running now. */
+export function runningInfrastructure(): Infrastructure | null {
+  const state = readState();
+  return state?.processes.every(isRunning) ? state.infrastructure : null;
+}
+
+/** Starts again what ended by itself, on the ports where it was. */
+export async function reviveInfrastructure(settings: Settings, step: Step): Promise<void> {
+  const hasTrouble = () => readState()?.processes.some((record) => !isRunning(record)) ?? false;
+  if (!hasTrouble()) return;
+  await withLock(LOCK, async () => {
+    const state = readState();
+    if (!state || !hasTrouble()) return;
+    const ended = state.processes.filter((record) => !isRunning(record)).map(({ name }) => name);
+    if (ended.includes('postgres')) {
+      await step('PostgreSQL', (say) => {
+        say('ended unexpectedly; starting it again');
+        return startDatabases(settings);
+      });
+    }
+    if (ended.includes('rabbitmq') || ended.includes('epmd')) {
+      await step('RabbitMQ', async (say) => {
+        say('ended unexpectedly; starting it again');
+        await stopBroker();
+        return startBroker(settings, say);
+      });
+    }
+    writeState(state.infrastructure);
+  });
 }
 
 /**
@@ -118,19 +159,21 @@ function liveLeases(): ProcessRecord[] {
 
 /** Stops PostgreSQL, RabbitMQ and epmd of this repository, whoever started them. Their data stays. */
 export async function stopInfrastructure(): Promise<void> {
-  const records = recordedProcesses(LOCAL);
-  const stop = async (name: string, signal: NodeJS.Signals) => {
-    const record = records.find((candidate) => candidate.name === name);
-    if (record) await stopProcess(record, { signal, graceMs: 30_000 });
-    forgetProcess(LOCAL, name);
-  };
-  const container = runningInfrastructure()?.broker.container;
-  await Promise.all([
-    stop('postgres', 'SIGINT'),
-    stop('rabbitmq', 'SIGTERM').then(() => stop('epmd', 'SIGTERM')),
-    container ? stopRabbitmqContainer(container) : undefined,
-  ]);
+  await Promise.all([stopRecorded('postgres', 'SIGINT'), stopBroker()]);
   rmSync(STATE, { force: true });
+}
+
+async function stopBroker(): Promise<void> {
+  await stopRecorded('rabbitmq', 'SIGTERM');
+  await stopRecorded('epmd', 'SIGTERM');
+  const container = readState()?.infrastructure.broker.container;
+  if (container) await stopRabbitmqContainer(container);
+}
+
+async function stopRecorded(name: string, signal: NodeJS.Signals): Promise<void> {
+  const record = recordedProcesses(LOCAL).find((candidate) => candidate.name === name);
+  if (record) await stopProcess(record, { signal, graceMs: 30_000 });
+  forgetProcess(LOCAL, name);
 }
 
 async function start(settings: Settings, step: Step): Promise<Infrastructure> {
@@ -146,9 +189,7 @@ async function start(settings: Settings, step: Step): Promise<Infrastructure> {
     throw new Error(failures.join('\n'));
   }
   const infrastructure = { postgres: postgres.value, broker: broker.value };
-  const processes = recordedProcesses(LOCAL).filter(({ name }) => ['postgres', 'rabbitmq', 'epmd'].includes(name));
-  mkdirSync(RUN, { recursive: true });
-  writeFileSync(STATE, JSON.stringify({ infrastructure, processes }), { mode: 0o600 });
+  writeState(infrastructure);
   return infrastructure;
 }
 
@@ -181,7 +222,7 @@ async function startBroker(
   if (settings.amqpUrl) {
     const managementUrl = settings.amqpManagementUrl ?? guessManagementUrl(settings.amqpUrl);
     const broker = await useExternalBroker(settings.amqpUrl, managementUrl, accounts);
-    return { what: broker.how, value: { ...broker, container: null } };
+    return { what: broker.how, value: { ...broker, container: null, isOurs: false } };
   }
   const { amqp: amqpPort, rabbitmqManagement: managementPort } = settings.ports;
   await assertPortsFree([
@@ -200,6 +241,7 @@ async function startBroker(
         managementUrl: base.managementUrl,
         services: services as Record<ServiceName, ServiceBroker>,
         container,
+        isOurs: true,
       },
     };
   };

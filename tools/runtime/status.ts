@@ -11,6 +11,9 @@ export interface Figures {
   deadLetters: number | null;
 }
 
+/** Events per second are counted over this long. */
+const WINDOW_MS = 10_000;
+
 const TRIPS = `SELECT count(*)::int AS requested,
   (count(*) FILTER (WHERE status IN ('requested', 'accepted', 'arrived', 'in_progress')))::int AS "underWay",
   (count(*) FILTER (WHERE status = 'completed'))::int AS completed FROM trips`;
@@ -21,7 +24,7 @@ const DEAD = 'SELECT count(*)::int AS dead FROM dead_letters';
 export class StatusReader {
   readonly #state: PlatformState;
   readonly #pools: Record<ServiceName, pg.Pool>;
-  #published: { total: number; atMs: number } | null = null;
+  #published: { total: number; atMs: number }[] = [];
 
   constructor(state: PlatformState) {
     this.#state = state;
@@ -68,10 +71,11 @@ export class StatusReader {
     );
     if (totals.some((total) => total === null)) return null;
     const now = { total: totals.reduce<number>((sum, total) => sum + (total ?? 0), 0), atMs: performance.now() };
-    const before = this.#published;
-    this.#published = now;
-    if (!before || now.total < before.total) return null;
-    return (now.total - before.total) / ((now.atMs - before.atMs) / 1_000);
+    if (now.total < (this.#published.at(-1)?.total ?? 0)) this.#published = [];
+    const window = [...this.#published, now].filter(({ atMs }) => now.atMs - atMs <= WINDOW_MS);
+    this.#published = window;
+    const [first] = window;
+    return first && first !== now ? (now.total - first.total) / ((now.atMs - first.atMs) / 1_000) : null;
   }
 }
 
@@ -89,4 +93,4 @@ const shown = (figure: number | null, digits = 0) => (figure === null ? '–' : 
 
 export const statusLine = (f: Figures) =>
   `${shown(f.driversOnline)} drivers online · trips: ${shown(f.requested)} requested, ${shown(f.underWay)} under way, ` +
-  `${shown(f.completed)} completed · ${shown(f.eventsPerS)} events/s · ${shown(f.deadLetters)} dead letters`;
+  `${shown(f.completed)} completed · ${shown(f.eventsPerS, 1)} events/s · ${shown(f.deadLetters)} dead letters`;
