@@ -41,7 +41,7 @@ export async function* readEvents(url: string, options: StreamOptions): AsyncGen
   options.onOpen?.();
   let buffer = '';
   for await (const text of response.body.pipeThrough(new TextDecoderStream())) {
-    buffer += text.replaceAll('\r\n', '\n');
+    buffer = (buffer + text).replaceAll('\r\n', '\n');
     const blocks = buffer.split('\n\n');
     buffer = blocks.pop() ?? '';
     for (const block of blocks) {

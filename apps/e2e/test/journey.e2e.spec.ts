@@ -1,5 +1,6 @@
 import { eventually } from '@cabstand/testing';
 import { call } from '../../../tools/client/http.ts';
+import { query } from '../src/agreement.ts';
 import {
   acceptedTrip,
   drive,
@@ -223,6 +224,19 @@ describe('the order of things', () => {
     await passenger.api.cancel(trip.id);
     expect(await refusal(request(first.quoteId))).toEqual({ status: 409, code: 'QUOTE_USED' });
     await passenger.api.cancel((await request(second.quoteId)).id);
+  });
+
+  it('holds a quote for a while, and no longer', async () => {
+    const place = freshPlace();
+    const { api } = await newPassenger(platform.urls);
+    const { quoteId, expiresAt } = await api.quote(place.pickup, place.dropoff);
+    expect(Date.parse(expiresAt)).toBeGreaterThan(Date.now());
+    // Nobody waits for five minutes.
+    const past = `UPDATE quotes SET expires_at = now() - interval '1 ms' WHERE id = $1`;
+    await query(platform.databases.trip.url, past, [quoteId]);
+    const key = crypto.randomUUID();
+    expect(await refusal(api.requestTrip(quoteId, key))).toEqual({ status: 409, code: 'QUOTE_EXPIRED' });
+    expect((await api.trips()).items).toEqual([]);
   });
 
   it('repeats the first answer for the same idempotency key, and refuses the key for anything else', async () => {
