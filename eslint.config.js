@@ -76,7 +76,13 @@ export default defineConfig(
   {
     files: ['**/*.js'],
     languageOptions: {
-      globals: { URL: 'readonly', process: 'readonly', console: 'readonly', setInterval: 'readonly' },
+      globals: {
+        URL: 'readonly',
+        process: 'readonly',
+        console: 'readonly',
+        setInterval: 'readonly',
+        clearInterval: 'readonly',
+      },
     },
   },
   {

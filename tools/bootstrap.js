@@ -78,8 +78,12 @@ function run(script, args) {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   // npm that was ended by force hands on nothing: nobody is left to stop the script.
   const parent = process.ppid;
-  const hasLostNpm = () => process.env.npm_lifecycle_event && process.ppid !== parent;
-  setInterval(() => hasLostNpm() && child.kill('SIGTERM'), 1000).unref();
+  const watch = setInterval(() => {
+    if (!process.env.npm_lifecycle_event || process.ppid === parent) return;
+    clearInterval(watch);
+    child.kill('SIGTERM');
+  }, 1000);
+  watch.unref();
   child.on('error', (error) => stop(`${runtime}: ${error.message}`));
   child.on('exit', (code, signal) => process.exit(signal ? 1 : code));
 }

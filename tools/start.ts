@@ -140,9 +140,17 @@ async function stop(why: string): Promise<void> {
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void stop(signal));
 // Whoever started us is gone without a word (npm was killed): nobody is left to press Ctrl-C.
 const parent = process.ppid;
-setInterval(() => process.ppid !== parent && void stop('the terminal is gone'), 1_000).unref();
+const watch = setInterval(() => {
+  if (process.ppid === parent) return;
+  clearInterval(watch);
+  void stop('whoever started this is gone');
+}, 1_000);
+watch.unref();
 // So is a reader that had enough (npm start | head).
-process.stdout.on('error', () => void stop('nobody reads'));
+process.stdout.once('error', () => {
+  process.stdout.on('error', () => undefined);
+  void stop('nobody reads');
+});
 
 async function start(): Promise<void> {
   out.line(bold('Cabstand: starting PostgreSQL, RabbitMQ and the three services'));

@@ -82,6 +82,8 @@ async function environment(options: NodeOptions, folder: string, epmdPort: numbe
     HOME: folder,
     ERL_EPMD_PORT: String(epmdPort),
     ERL_EPMD_ADDRESS: '127.0.0.1',
+    // The script then becomes the node instead of waiting for it as its parent: one process to watch and stop.
+    detached: '1',
     RABBITMQ_NODENAME: 'cabstand@localhost',
     RABBITMQ_DIST_PORT: String(await freePort()),
     RABBITMQ_CONF_ENV_FILE: join(folder, 'empty-env.conf'),

@@ -1,4 +1,5 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { SERVICES, type ServiceName } from '@cabstand/contracts';
@@ -105,7 +106,12 @@ export async function startPlatform(settings: Settings, out: Output, signal?: Ab
   return { state, stop, kill };
 }
 
-const mainOf = (service: ServiceName) => join(ROOT, 'dist', 'apps', service, 'main.js');
+/**
+ * What runs is a copy of the build: a build that goes on meanwhile (npm test, nx build) empties its folder first, and a
+ * service that crashed at that moment could not be started again.
+ */
+const copyOf = (service: ServiceName) => join(LOCAL, 'services', service);
+const mainOf = (service: ServiceName) => join(copyOf(service), 'main.js');
 
 const urlsOf = (settings: Settings) =>
   Object.fromEntries(
@@ -125,12 +131,20 @@ async function stopLeftovers(): Promise<void> {
 }
 
 async function build() {
-  await runLogged(join(LOCAL, 'logs', 'build.log'), 'nx', [
-    'run-many',
-    '--targets=build',
-    `--projects=${SERVICES.join(',')}`,
-  ]);
-  return { what: `${SERVICES.join(', ')} (nx build)`, value: null };
+  for (let attempt = 1; ; attempt += 1) {
+    const args = ['run-many', '--targets=build', `--projects=${SERVICES.join(',')}`];
+    await runLogged(join(LOCAL, 'logs', 'build.log'), 'nx', args);
+    try {
+      for (const service of SERVICES) {
+        rmSync(copyOf(service), { recursive: true, force: true });
+        await cp(join(ROOT, 'dist', 'apps', service), copyOf(service), { recursive: true });
+      }
+      return { what: `${SERVICES.join(', ')} (nx build)`, value: null };
+    } catch (error) {
+      // Another build has just emptied the folder; ours then makes it anew.
+      if (attempt === 3) throw error;
+    }
+  }
 }
 
 async function migrate(environments: (readonly [ServiceName, Record<string, string>])[]) {
