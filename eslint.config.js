@@ -142,6 +142,7 @@ export default defineConfig(
       'no-restricted-imports': 'off',
     },
   },
+  { files: ['libs/contracts/**/*.spec.ts'], rules: { '@nx/enforce-module-boundaries': boundaries(['fast-check']) } },
   {
     files: TESTS,
     rules: {
