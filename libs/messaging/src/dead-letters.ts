@@ -3,6 +3,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import type { Channel, ConsumeMessage } from 'amqplib';
 import { DataSource } from 'typeorm';
 import { ConsumeConnection, type KeptChannel } from './broker-connection.ts';
+import { failPoint } from './fail-point.ts';
 import { CLOUD_EVENTS, deadLetterId, failuresOf, HEADERS } from './message.ts';
 import { MessagingSettings } from './options.ts';
 import { queuesOf } from './subscriptions.ts';
@@ -46,6 +47,7 @@ export class DeadLetters {
     while (!closed.aborted) {
       try {
         await this.store(queue, message);
+        failPoint('dead-letter.before-ack');
         channel.ack(message);
         return;
       } catch (error) {

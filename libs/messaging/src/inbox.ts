@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { Delivery } from './delivery.ts';
+import { failPoint } from './fail-point.ts';
 import { MessagingSettings } from './options.ts';
 import { Transactions } from './transactions.ts';
 
@@ -28,6 +29,7 @@ export class Inbox {
           [delivery.envelope.id],
         );
         if (recorded.length > 0) await fn(tx);
+        failPoint('handler.before-commit');
       },
       { signal: delivery.signal },
     );

@@ -3,6 +3,7 @@ import { SpanKind, trace } from '@opentelemetry/api';
 import { DataSource } from 'typeorm';
 import { PublishConnection } from './broker-connection.ts';
 import { ConfirmedPublisher, type Outcome } from './confirmed-publisher.ts';
+import { failPoint } from './fail-point.ts';
 import { Live } from './live.ts';
 import { publicationOf } from './message.ts';
 import type { OutboxMessage } from './messaging.entities.ts';
@@ -133,6 +134,7 @@ export class Relay {
   /** Returns how many were confirmed. */
   private async publish(reader: OutboxReader, rows: OutboxMessage[]): Promise<number> {
     if (rows.length === 0) return 0;
+    failPoint('relay.after-read');
     const confirmed: OutboxMessage[] = [];
     const refused: OutboxMessage[] = [];
     const aggregates = Map.groupBy(rows, (row) => row.subject).values();
@@ -147,6 +149,7 @@ export class Relay {
     };
     await Promise.all([...aggregates].map(inOrder));
     if (confirmed.length > 0) await reader.remove(confirmed);
+    failPoint('relay.after-delete');
     if (refused.length > 0) await reader.refuse(refused);
     return confirmed.length;
   }
@@ -168,7 +171,11 @@ export class Relay {
     try {
       const traceparent = traceparentOf(span.spanContext()) ?? row.traceparent;
       const options = publicationOf(row, this.settings.service, traceparent);
-      const outcome = await this.publisher.publish(row.exchange, row.type, Buffer.from(row.payload), options);
+      failPoint('relay.before-publish');
+      const publishing = this.publisher.publish(row.exchange, row.type, Buffer.from(row.payload), options);
+      failPoint('relay.before-confirm', 1);
+      const outcome = await publishing;
+      failPoint('relay.after-confirm');
       span.setAttribute('messaging.outcome', outcome);
       if (outcome === 'confirmed') {
         this.metrics.published.add(1, type);

@@ -3,6 +3,7 @@ import { isNativeError } from 'node:util/types';
 import { Injectable } from '@nestjs/common';
 import { SpanStatusCode, trace } from '@opentelemetry/api';
 import { DataSource, QueryFailedError, type EntityManager } from 'typeorm';
+import { failPoint } from './fail-point.ts';
 
 /** serialization_failure and deadlock_detected: the same work may well succeed when done again. */
 const RETRYABLE = new Set(['40001', '40P01']);
@@ -82,7 +83,9 @@ export class Transactions {
       await runner.startTransaction();
       try {
         result = await this.current.run(transaction, () => fn(runner.manager));
+        failPoint('transaction.before-commit');
         await runner.commitTransaction();
+        failPoint('transaction.after-commit');
       } catch (error) {
         // A connection that is gone cannot roll back and need not.
         await runner.rollbackTransaction().catch(() => undefined);

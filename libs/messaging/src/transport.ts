@@ -14,6 +14,7 @@ import { lastValueFrom, throwError, type Observable } from 'rxjs';
 import { ConsumeConnection, PublishConnection, type KeptChannel } from './broker-connection.ts';
 import { ConfirmedPublisher } from './confirmed-publisher.ts';
 import { Delivery } from './delivery.ts';
+import { failPoint } from './fail-point.ts';
 import { failureOf, failuresOf, HEADERS, readMessage, republicationOf, type ReadMessage } from './message.ts';
 import { MessagingMetrics } from './metrics.ts';
 import { MessagingSettings } from './options.ts';
@@ -127,8 +128,10 @@ export class MessagingTransport extends Server implements CustomTransportStrateg
     else if (error !== undefined) outcome = await this.retry(work, error);
     const type = this.metrics.typeLabel(read.valid ? read.envelope.type : undefined);
     this.metrics.handled.add(1, { ...type, outcome });
+    failPoint(outcome === 'done' ? 'handler.before-ack' : 'retry.before-ack');
     try {
       if (outcome !== 'kept') work.channel.ack(message);
+      failPoint('handler.after-ack', 1);
     } catch {
       // The channel is gone, so the broker hands the message out again, and the inbox knows it.
     }
@@ -189,6 +192,7 @@ export class MessagingTransport extends Server implements CustomTransportStrateg
       }, this.settings.handlerTimeoutMs);
     });
     try {
+      failPoint('handler.before');
       const completed = handler(payload, delivery).then((result: unknown) =>
         lastValueFrom(this.transformToObservable(result) as Observable<unknown>, { defaultValue: undefined }),
       );
