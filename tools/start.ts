@@ -177,7 +177,7 @@ if (platform && stoppingSinceMs === null) {
     if (reading) return;
     reading = true;
     void reader.read().then(async (figures) => {
-      if (stoppingSinceMs === null) out.status(statusLine(figures));
+      if (stoppingSinceMs === null) out.status(statusLine(figures, process.stdout.columns));
       await reviveInfrastructure(settings, out.step).catch((error: Error) => out.line(red(error.message)));
       reading = false;
     });

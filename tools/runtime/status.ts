@@ -91,6 +91,17 @@ async function publishedBy(managementUrl: string): Promise<number | null> {
 
 const shown = (figure: number | null, digits = 0) => (figure === null ? '–' : figure.toFixed(digits));
 
-export const statusLine = (f: Figures) =>
-  `${shown(f.driversOnline)} drivers online · trips: ${shown(f.requested)} requested, ${shown(f.underWay)} under way, ` +
-  `${shown(f.completed)} completed · ${shown(f.eventsPerS, 1)} events/s · ${shown(f.deadLetters)} dead letters`;
+/** One line, in fewer words where the terminal is narrow. */
+export function statusLine(f: Figures, columns = Infinity): string {
+  const [requested, underWay, completed] = [shown(f.requested), shown(f.underWay), shown(f.completed)];
+  const line = [
+    `${shown(f.driversOnline)} drivers online`,
+    `trips: ${requested} requested, ${underWay} under way, ${completed} completed`,
+    `${shown(f.eventsPerS, 1)} events/s`,
+    `${shown(f.deadLetters)} dead letters`,
+  ];
+  const full = line.join(' · ');
+  if (full.length < columns) return full;
+  line[1] = `trips ${requested}/${underWay}/${completed}`;
+  return line.join(' · ');
+}
