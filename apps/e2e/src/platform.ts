@@ -17,6 +17,8 @@ export interface PlatformOptions {
   replicas?: Partial<Record<ServiceName, number>>;
   /** Settings for every service, on top of what they need. */
   env?: Record<string, string>;
+  /** Where a service's database is made; all on the run's server unless told. */
+  postgresUrls?: Partial<Record<ServiceName, string>>;
 }
 
 type PerService<T> = Record<ServiceName, T>;
@@ -48,7 +50,7 @@ export class Platform {
       createTestIssuer('https://operators.example'),
       perService(() => freePort()),
     ]);
-    const databases = await perService((service) => createTestDatabase(service));
+    const databases = await perService((service) => createTestDatabase(service, options.postgresUrls?.[service]));
     const environments = perServiceNow((service) =>
       environmentOf(service, { broker, operators, ports, database: databases[service], extra: options.env ?? {} }),
     );

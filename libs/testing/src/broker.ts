@@ -17,6 +17,8 @@ export interface TestBroker {
   /** Cuts the services' way to the broker, as if it had stopped. */
   stop(): Promise<void>;
   start(): Promise<void>;
+  /** The services' way to AMQP, for making it bad instead of cutting it. */
+  link: Link;
   drop(): Promise<void>;
 }
 
@@ -42,6 +44,7 @@ export async function createTestBroker(): Promise<TestBroker> {
     managementUrlFor: (service) => links.management.through(brokerUrls(runtime, accounts, service).managementUrl),
     adminUrl: admin.href,
     management,
+    link: links.amqp,
     stop: async () => void (await Promise.all(both.map((link) => link.stop()))),
     start: async () => void (await Promise.all(both.map((link) => link.start()))),
     drop: async () => {

@@ -9,12 +9,16 @@ export interface TestDatabase {
   /** Cuts the way to the database, as if the server had stopped. */
   stop(): Promise<void>;
   start(): Promise<void>;
+  /** The service's way to the server, for making it bad instead of cutting it. */
+  link: Link;
   drop(): Promise<void>;
 }
 
-/** An empty database with a role of its own on the shared test server. Call `drop` when the file is done. */
-export async function createTestDatabase(service: string): Promise<TestDatabase> {
-  const { postgresUrl } = testRuntime();
+/** An empty database with a role of its own on the shared test server, or on another one. Call `drop` when the file is done. */
+export async function createTestDatabase(
+  service: string,
+  postgresUrl = testRuntime().postgresUrl,
+): Promise<TestDatabase> {
   const name = `${service}_${randomBytes(6).toString('hex')}`;
   const owned = { name, role: name, password: randomBytes(12).toString('hex') };
   await withAdmin(postgresUrl, (admin) => ensureDatabase(admin, owned));
@@ -23,6 +27,7 @@ export async function createTestDatabase(service: string): Promise<TestDatabase>
     url: link.through(databaseUrl(postgresUrl, owned)),
     stop: () => link.stop(),
     start: () => link.start(),
+    link,
     drop: async () => {
       await link.stop();
       await withAdmin(postgresUrl, async (admin) => {
