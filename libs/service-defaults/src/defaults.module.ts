@@ -3,6 +3,7 @@ import { APP_FILTER, APP_INTERCEPTOR, APP_PIPE } from '@nestjs/core';
 import { EventStreams, StreamSettings } from './event-stream.ts';
 import { IdempotencyInterceptor } from './idempotency.ts';
 import { Jobs } from './jobs.ts';
+import { NoBodyInterceptor } from './no-body.ts';
 import { ProblemFilter } from './problem.filter.ts';
 import { RequestTrace } from './request-trace.ts';
 import { validationPipe } from './validation.pipe.ts';
@@ -26,6 +27,7 @@ export class DefaultsModule {
         { provide: StreamSettings, useValue: Object.assign(new StreamSettings(), streams) },
         { provide: APP_FILTER, useClass: ProblemFilter },
         { provide: APP_PIPE, useFactory: validationPipe },
+        { provide: APP_INTERCEPTOR, useClass: NoBodyInterceptor },
         { provide: APP_INTERCEPTOR, useClass: IdempotencyInterceptor },
       ],
       exports: [Jobs, EventStreams],

@@ -69,15 +69,18 @@ export function openApiDocument(
     schemas: { ...document.components?.schemas, Problem: jsonSchemaOf(Problem, 'output') },
   };
   for (const operations of Object.values(document.paths)) {
-    for (const operation of Object.values(operations as Record<string, Operation>)) addCommonProblems(operation);
+    for (const [method, operation] of Object.entries(operations as Record<string, Operation>))
+      addCommonProblems(method, operation);
   }
   return document;
 }
 
-function addCommonProblems(operation: Operation): void {
-  const takesInput = operation.requestBody !== undefined || (operation.parameters ?? []).length > 0;
+function addCommonProblems(method: string, operation: Operation): void {
+  // A body is read wherever HTTP has one, and refused where the route takes none.
+  const readsBody = method !== 'get';
+  const takesInput = readsBody || (operation.parameters ?? []).length > 0;
   const codes: ErrorCode[] = [
-    ...(operation.requestBody ? (['REQUEST_MALFORMED', 'BODY_TOO_LARGE', 'MEDIA_TYPE_UNSUPPORTED'] as const) : []),
+    ...(readsBody ? (['REQUEST_MALFORMED', 'BODY_TOO_LARGE', 'MEDIA_TYPE_UNSUPPORTED'] as const) : []),
     ...(takesInput ? (['REQUEST_INVALID'] as const) : []),
     ...(operation.security
       ? (['TOKEN_MISSING', 'TOKEN_INVALID', 'ROLE_FORBIDDEN', 'ISSUER_UNAVAILABLE'] as const)

@@ -80,6 +80,23 @@ test('refuses characters that PostgreSQL cannot store, wherever they are', async
   expect(await spoken.json()).toMatchObject({ text: 'café 🚕 \\u0000' });
 });
 
+test('refuses a body where none is taken, and one that says nothing is none', async () => {
+  const end = (body: string, headers = JSON_HEADERS) =>
+    fetch(`${service.url}/v1/notes/last`, {
+      method: 'DELETE',
+      headers: { authorization: `Bearer ${token}`, ...headers },
+      body,
+    });
+  const [status, code, errors] = await refusal(await end('{"reason":"old"}'));
+  expect([status, code, errors]).toEqual([
+    400,
+    'REQUEST_INVALID',
+    [{ path: 'reason', message: 'is not a known field' }],
+  ]);
+  expect((await refusal(await end('["a"]'))).slice(0, 2)).toEqual([400, 'REQUEST_INVALID']);
+  for (const nothing of ['', '{}', 'null']) expect((await end(nothing)).status).toBe(204);
+});
+
 test.each([
   ['/nowhere', 404, 'NOT_FOUND'],
   ['/v1/notes/not-a-uuid', 400, 'REQUEST_INVALID'],
@@ -176,6 +193,10 @@ test('describes itself in OpenAPI 3.1, refusals too, with a page that needs no n
   ]);
   expect(create.responses['409']!.description.split(', ').sort()).toEqual(['EMAIL_TAKEN', 'IDEMPOTENCY_IN_FLIGHT']);
   expect(document.paths['/v1/slow']!.get!.security).toBeUndefined();
+  // What every body may be refused for, also where none is taken.
+  expect(Object.keys(document.paths['/v1/notes/last']!.delete!.responses)).toEqual(
+    expect.arrayContaining(['400', '413', '415']),
+  );
 
   const html = await (await fetch(`${service.url}/docs`)).text();
   for (const [, asset] of html.matchAll(/(?:src|href)="([^"]+)"/g)) {
