@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
-import { eventually, Link } from '@cabstand/testing';
+import { eventually } from '../src/eventually.ts';
+import { Link } from '../src/link.ts';
 
 let server: Server;
 let link: Link;
