@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { Delivery } from './delivery.ts';
@@ -6,10 +7,15 @@ import { MessagingSettings } from './options.ts';
 import { Transactions } from './transactions.ts';
 
 const PRUNED_AT_ONCE = 1_000;
+/** Whoever holds a row for longer isn't waited for with the rows of a whole batch in our hands. */
+const BATCH_LOCK_TIMEOUT = '100ms';
 
 /** Makes at-least-once delivery have its effect once. */
 @Injectable()
 export class Inbox {
+  /** The ids that the batch around recorded, and that nobody has acted on yet. */
+  private readonly batch = new AsyncLocalStorage<Set<string>>();
+
   constructor(
     private readonly transactions: Transactions,
     private readonly dataSource: DataSource,
@@ -21,8 +27,10 @@ export class Inbox {
    * Once for each handler: a second call for the same delivery would find the id of the first.
    */
   async once(delivery: Delivery, fn: (tx: EntityManager) => Promise<void>): Promise<void> {
+    const batch = this.batch.getStore();
     await this.transactions.run(
       async (tx) => {
+        if (batch) return batch.delete(delivery.envelope.id.toLowerCase()) ? fn(tx) : undefined;
         // The same message handled in parallel waits here until the other transaction has ended.
         const recorded: unknown[] = await tx.query(
           'INSERT INTO inbox (message_id) VALUES ($1) ON CONFLICT DO NOTHING RETURNING message_id',
@@ -33,6 +41,25 @@ export class Inbox {
       },
       { signal: delivery.signal },
     );
+  }
+
+  /**
+   * Records many ids at once and handles the messages in that one transaction, which their `once()` joins.
+   * `handle` returns the ids that it left for later. Nothing is tried again here: any error undoes all of it.
+   */
+  async together(ids: string[], handle: () => Promise<string[]>, signal: AbortSignal): Promise<void> {
+    const work = async (tx: EntityManager) => {
+      await tx.query(`SET LOCAL lock_timeout = '${BATCH_LOCK_TIMEOUT}'`);
+      // Sorted, so that replicas with copies of the same messages wait for each other and don't deadlock.
+      const recorded: { message_id: string }[] = await tx.query(
+        'INSERT INTO inbox (message_id) SELECT unnest($1::uuid[]) ON CONFLICT DO NOTHING RETURNING message_id',
+        [ids.toSorted()],
+      );
+      const fresh = new Set(recorded.map((row) => row.message_id));
+      const left = (await this.batch.run(fresh, handle)).filter((id) => fresh.has(id.toLowerCase()));
+      if (left.length > 0) await tx.query('DELETE FROM inbox WHERE message_id = ANY($1::uuid[])', [left]);
+    };
+    await this.transactions.run(work, { signal, retries: 0 });
   }
 
   /** Forgets old ids, a few at a time: no statement holds many locks, and replicas don't wait for each other. */

@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { isNativeError } from 'node:util/types';
 import { Injectable } from '@nestjs/common';
 import { SpanStatusCode, trace } from '@opentelemetry/api';
+import type { TransactionStatus } from 'pg';
 import { DataSource, QueryFailedError, type EntityManager } from 'typeorm';
 import { failPoint } from './fail-point.ts';
 
@@ -19,11 +20,14 @@ interface Transaction {
 interface PgClient {
   processID?: number | null;
   connection?: { stream?: { destroy(): void } };
+  getTransactionStatus?(): TransactionStatus;
 }
 
 export interface RunOptions {
   /** Once aborted, the transaction's connection is destroyed: whatever it was doing can't commit any more. */
   signal?: AbortSignal;
+  /** How often it is run again after a deadlock or serialization failure. */
+  retries?: number;
 }
 
 /** The one way to change the database: the business rows, outbox and inbox commit together or not at all. */
@@ -48,7 +52,7 @@ export class Transactions {
           try {
             return await this.attempt(fn, options.signal);
           } catch (error) {
-            if (attempt >= RETRIES || !isRetryable(error) || options.signal?.aborted) throw error;
+            if (attempt >= (options.retries ?? RETRIES) || !isRetryable(error) || options.signal?.aborted) throw error;
             span.addEvent('retry');
           }
         }
@@ -83,6 +87,8 @@ export class Transactions {
       await runner.startTransaction();
       try {
         result = await this.current.run(transaction, () => fn(runner.manager));
+        // PostgreSQL answers COMMIT of a failed transaction by rolling it back, and reports no error.
+        if (client.getTransactionStatus?.() === 'E') throw new Error('a failed statement has undone the transaction');
         failPoint('transaction.before-commit');
         await runner.commitTransaction();
         failPoint('transaction.after-commit');

@@ -1,5 +1,4 @@
 import { isNativeError } from 'node:util/types';
-import { deadQueue, retryExchange, retryQueue, RETRY_DELAYS } from '@cabstand/contracts';
 import { Catch, Injectable, Logger, type INestApplication } from '@nestjs/common';
 import {
   Server,
@@ -7,33 +6,36 @@ import {
   type MessageHandler,
   type NestMicroservice,
 } from '@nestjs/microservices';
-import { context, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
-import type { Channel, ConsumeMessage } from 'amqplib';
+import { context, SpanKind, SpanStatusCode, trace, type Span } from '@opentelemetry/api';
 import { DataSource } from 'typeorm';
 import { lastValueFrom, throwError, type Observable } from 'rxjs';
+import { acknowledge, type Delivered } from './acknowledgements.ts';
 import { ConsumeConnection, PublishConnection, type KeptChannel } from './broker-connection.ts';
-import { ConfirmedPublisher } from './confirmed-publisher.ts';
 import { Delivery } from './delivery.ts';
 import { failPoint } from './fail-point.ts';
-import { failureOf, failuresOf, HEADERS, readMessage, republicationOf, type ReadMessage } from './message.ts';
+import { Inbox } from './inbox.ts';
+import { failuresOf, readMessage, type ReadMessage } from './message.ts';
 import { MessagingMetrics } from './metrics.ts';
 import { MessagingSettings } from './options.ts';
 import { assertHandlersMatch, queuesOf, type QueueSubscription } from './subscriptions.ts';
 import { contextOf } from './trace-context.ts';
-import { Backoff, outline, sleep, Slots, within } from './waiting.ts';
-
-interface Work {
-  subscription: QueueSubscription;
-  message: ConsumeMessage;
-  channel: Channel;
-  /** Aborted once the message isn't ours any more. */
-  closed: AbortSignal;
-}
+import { Retries, type Failed } from './retries.ts';
+import { outline, sleep, within } from './waiting.ts';
+import { Workers, type Job } from './workers.ts';
 
 /** Leaves room for the rest of a shutdown that has to be over within 10 s. */
 const FINISH_MS = 4_000;
-const JITTER = 0.1;
 const DATABASE_RETRY_MS = 1_000;
+/** Deliveries that ended with the connection, or with the process, before a message is handled on its own. */
+const SUSPECT_AFTER_DELIVERIES = 3;
+/** A batch holds the row locks of all that is in it; so much handling, and no single event for longer than this. */
+const BATCH = { handlingMs: 20, handlerTimeoutMs: 500 };
+
+type Valid = Extract<ReadMessage, { valid: true }>;
+interface Work extends Job, Delivered, Failed {
+  read?: ReadMessage;
+}
+type ReadWork = Work & { read: Valid };
 
 /**
  * Hands messages from this service's queues to its `@EventPattern` handlers. A message is acknowledged when
@@ -43,9 +45,9 @@ const DATABASE_RETRY_MS = 1_000;
 export class MessagingTransport extends Server implements CustomTransportStrategy {
   protected override readonly logger = new Logger(MessagingTransport.name);
   private readonly tracer = trace.getTracer('@cabstand/messaging');
-  private readonly publisher: ConfirmedPublisher;
+  private readonly retries: Retries;
   private stopping = false;
-  private readonly inFlight = new Set<Promise<void>>();
+  private readonly inFlight = new Set<Promise<Work[]>>();
   private consumers: KeptChannel[] = [];
 
   constructor(
@@ -54,9 +56,10 @@ export class MessagingTransport extends Server implements CustomTransportStrateg
     private readonly connection: ConsumeConnection,
     private readonly publishConnection: PublishConnection,
     private readonly dataSource: DataSource,
+    private readonly inbox: Inbox,
   ) {
     super();
-    this.publisher = new ConfirmedPublisher('retry', publishConnection, settings.confirmTimeoutMs);
+    this.retries = new Retries(settings, publishConnection);
   }
 
   /** Fails when handlers and contracts differ; a broker that can't be reached is waited for in the background. */
@@ -84,7 +87,7 @@ export class MessagingTransport extends Server implements CustomTransportStrateg
       cancelled.then(() => Promise.all(this.inFlight)),
     );
     await Promise.all(this.consumers.map((consumer) => consumer.close()));
-    this.publisher.stop();
+    this.retries.stop();
   }
 
   on(): never {
@@ -96,45 +99,119 @@ export class MessagingTransport extends Server implements CustomTransportStrateg
   }
 
   private consume(subscription: QueueSubscription): KeptChannel {
-    const { queue } = subscription;
-    const slots = new Slots(this.settings.concurrency);
-    return this.connection.consume(queue, this.settings.prefetch, (message, channel, closed) => {
-      const work = slots
-        .run(() => this.process({ subscription, message, channel, closed }))
-        .catch((error: unknown) => this.logger.error(`${queue}: ${outline(error)}`))
-        .finally(() => this.inFlight.delete(work));
-      this.inFlight.add(work);
+    const { concurrency, prefetch, largestBatch } = this.settings;
+    const workers = new Workers<Work>(concurrency, largestBatch, (works) => this.process(works));
+    let unsettled = new Set<number>();
+    let current: AbortSignal | undefined;
+    return this.connection.consume(subscription.queue, prefetch, (message, channel, closed) => {
+      // Each channel counts its deliveries from 1.
+      if (closed !== current) unsettled = new Set();
+      current = closed;
+      unsettled.add(message.fields.deliveryTag);
+      const { headers } = message.properties;
+      const deliveries: unknown = headers?.['x-delivery-count'];
+      workers.add({
+        ...{ subscription, message, channel, closed, unsettled },
+        // It has failed before, and shall not take others with it.
+        alone: failuresOf(headers).attempt > 1,
+        suspect: typeof deliveries === 'number' && deliveries >= SUSPECT_AFTER_DELIVERIES,
+      });
     });
   }
 
-  /** Ends with the message acknowledged, or still the broker's. */
-  private async process(work: Work): Promise<void> {
-    if (this.stopping || work.closed.aborted) return;
-    const { message, subscription } = work;
-    const read = readMessage(message, { ...subscription, maxBodyBytes: this.settings.maxBodyBytes });
+  /** Ends with the messages acknowledged, or still the broker's. Returns those that are to be handled again. */
+  private async process(works: Work[]): Promise<Work[]> {
+    const processing = this.sort(works).catch((error: unknown) => {
+      this.logger.error(outline(error));
+      return [];
+    });
+    this.inFlight.add(processing);
+    const again = await processing;
+    this.inFlight.delete(processing);
+    return again;
+  }
+
+  private async sort(works: Work[]): Promise<Work[]> {
+    const readable: ReadWork[] = [];
+    const spoilt: Promise<void>[] = [];
+    for (const work of works) {
+      if (this.stopping || work.closed.aborted) continue;
+      const { maxBodyBytes } = this.settings;
+      const read = (work.read ??= readMessage(work.message, { ...work.subscription, maxBodyBytes }));
+      if (read.valid) readable.push({ ...work, read });
+      else
+        spoilt.push(this.retries.bury(work, read.reason, read.detail).then((outcome) => this.settle([work], outcome)));
+    }
+    const [first] = readable;
+    const again = readable.length > 1 ? await this.handleTogether(readable) : [];
+    if (first && readable.length === 1) await this.handleAlone(first);
+    await Promise.all(spoilt);
+    return again;
+  }
+
+  private async handleAlone(work: ReadWork): Promise<void> {
     let error: Error | undefined;
     // No message is at fault when the database is away: it is handled again, uncounted, once that is back.
-    while (
-      read.valid &&
-      (error = await this.handle(work, read)) &&
-      !(await this.isDatabaseUp()) &&
-      !work.closed.aborted
-    ) {
+    while ((error = await this.handleOnce(work)) && !(await this.isDatabaseUp()) && !work.closed.aborted) {
       await sleep(DATABASE_RETRY_MS, work.closed);
     }
     if (error !== undefined && (this.stopping || work.closed.aborted)) return;
-    let outcome: 'done' | 'retried' | 'dead' | 'kept' = 'done';
-    if (!read.valid) outcome = await this.bury(work, read.reason, read.detail);
-    else if (error !== undefined) outcome = await this.retry(work, error);
-    const type = this.metrics.typeLabel(read.valid ? read.envelope.type : undefined);
-    this.metrics.handled.add(1, { ...type, outcome });
-    failPoint(outcome === 'done' ? 'handler.before-ack' : 'retry.before-ack');
-    try {
-      if (outcome !== 'kept') work.channel.ack(message);
-      failPoint('handler.after-ack', 1);
-    } catch {
-      // The channel is gone, so the broker hands the message out again, and the inbox knows it.
+    this.settle([work], error === undefined ? 'done' : await this.retries.retry(work, error));
+  }
+
+  private async handleOnce(work: ReadWork): Promise<Error | undefined> {
+    const { error, span } = await this.handle(work, new AbortController(), this.settings.handlerTimeoutMs);
+    if (error) {
+      const { type, id } = work.read.envelope;
+      context.with(trace.setSpan(context.active(), span), () =>
+        this.logger.warn(`${type} ${id} failed: ${outline(error)}`),
+      );
     }
+    span.end();
+    return error;
+  }
+
+  /**
+   * Handles one after another in one transaction, which makes a backlog several times cheaper. The handlers notice
+   * nothing of it. When anything fails, all of it is undone and each is handled again on its own.
+   */
+  private async handleTogether(works: ReadWork[]): Promise<Work[]> {
+    const batch = new AbortController();
+    const spans: Span[] = [];
+    const limitMs = Math.min(BATCH.handlerTimeoutMs, this.settings.handlerTimeoutMs);
+    const inTurn = async () => {
+      const until = performance.now() + BATCH.handlingMs;
+      for (const work of works) {
+        if (spans.length > 0 && performance.now() > until) break;
+        const { error, span } = await this.handle(work, batch, limitMs);
+        spans.push(span);
+        if (error) throw error;
+      }
+      return works.slice(spans.length).map(({ read }) => read.envelope.id);
+    };
+    try {
+      const ids = works.map(({ read }) => read.envelope.id);
+      await this.inbox.together(ids, inTurn, batch.signal);
+    } catch (error) {
+      // What a handler still does for itself is none of the next attempt's.
+      batch.abort(error);
+      this.logger.debug(`${works.length} messages are handled one by one: ${outline(error)}`);
+      for (const span of spans) span.setStatus({ code: SpanStatusCode.ERROR, message: 'undone with its batch' }).end();
+      return works.map((work) => ({ ...work, alone: true }));
+    }
+    for (const span of spans) span.end();
+    this.settle(works.slice(0, spans.length), 'done');
+    return works.slice(spans.length);
+  }
+
+  private settle(works: Work[], outcome: 'done' | 'retried' | 'dead' | 'kept'): void {
+    for (const { read } of works) {
+      const type = this.metrics.typeLabel(read?.valid ? read.envelope.type : undefined);
+      this.metrics.handled.add(1, { ...type, outcome });
+    }
+    failPoint(outcome === 'done' ? 'handler.before-ack' : 'retry.before-ack');
+    if (outcome !== 'kept') acknowledge(works.filter(({ closed }) => !closed.aborted));
+    failPoint('handler.after-ack', 1);
   }
 
   private isDatabaseUp(): Promise<boolean> {
@@ -144,13 +221,14 @@ export class MessagingTransport extends Server implements CustomTransportStrateg
     );
   }
 
-  /** Returns the error that the handler failed with. */
+  /** Returns the error that the handler failed with, and the span for the caller to end. */
   private async handle(
-    { subscription: { queue }, message }: Work,
-    { envelope, payload }: Extract<ReadMessage, { valid: true }>,
-  ): Promise<Error | undefined> {
+    { read, subscription: { queue }, message }: ReadWork,
+    timeout: AbortController,
+    limitMs: number,
+  ) {
+    const { envelope, payload } = read;
     const { attempt } = failuresOf(message.properties.headers);
-    const timeout = new AbortController();
     const delivery = new Delivery(envelope, queue, attempt, message.fields.redelivered, timeout.signal);
     const attributes = {
       'messaging.system': 'rabbitmq',
@@ -162,34 +240,35 @@ export class MessagingTransport extends Server implements CustomTransportStrateg
     const parent = contextOf(envelope.traceparent);
     const span = this.tracer.startSpan(`process ${envelope.type}`, { kind: SpanKind.CONSUMER, attributes }, parent);
     const startedAt = performance.now();
+    let error: Error | undefined;
     try {
-      await context.with(trace.setSpan(parent, span), () => this.invoke(envelope.type, payload, delivery, timeout));
-      return undefined;
-    } catch (error) {
-      span.setStatus({ code: SpanStatusCode.ERROR, message: isNativeError(error) ? error.name : 'unknown' });
-      context.with(trace.setSpan(parent, span), () =>
-        this.logger.warn(`${envelope.type} ${envelope.id} failed in attempt ${attempt}: ${outline(error)}`),
-      );
-      return isNativeError(error) ? error : new Error(String(error));
-    } finally {
-      this.metrics.handlerDuration.record(
-        (performance.now() - startedAt) / 1_000,
-        this.metrics.typeLabel(envelope.type),
-      );
-      span.end();
+      const invoke = () => this.invoke(envelope.type, payload, delivery, timeout, limitMs);
+      await context.with(trace.setSpan(parent, span), invoke);
+    } catch (thrown) {
+      error = isNativeError(thrown) ? thrown : new Error(String(thrown));
+      span.setStatus({ code: SpanStatusCode.ERROR, message: error.name });
     }
+    const durationS = (performance.now() - startedAt) / 1_000;
+    this.metrics.handlerDuration.record(durationS, this.metrics.typeLabel(envelope.type));
+    return { error, span };
   }
 
-  private async invoke(type: string, payload: unknown, delivery: Delivery, timeout: AbortController): Promise<void> {
+  private async invoke(
+    type: string,
+    payload: unknown,
+    delivery: Delivery,
+    timeout: AbortController,
+    limitMs: number,
+  ): Promise<void> {
     const handler = this.messageHandlers.get(type);
     if (!handler) throw new Error(`no handler for ${type}`);
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => {
-        const error = new HandlerTimeout(`no result after ${this.settings.handlerTimeoutMs} ms`);
+        const error = new HandlerTimeout(`no result after ${limitMs} ms`);
         timeout.abort(error);
         reject(error);
-      }, this.settings.handlerTimeoutMs);
+      }, limitMs);
     });
     try {
       failPoint('handler.before');
@@ -200,54 +279,6 @@ export class MessagingTransport extends Server implements CustomTransportStrateg
     } finally {
       clearTimeout(timer);
     }
-  }
-
-  private async retry(work: Work, error: Error): Promise<'retried' | 'dead' | 'kept'> {
-    const { attempt, history } = failuresOf(work.message.properties.headers);
-    const failure = failureOf(error);
-    const failures = JSON.stringify([...history, failure]);
-    const step = RETRY_DELAYS[attempt - 1];
-    const delayMs = this.settings.retryDelaysMs[attempt - 1];
-    if (!step || delayMs === undefined) return this.bury(work, 'handler-failed', failure.error, failures);
-    const headers = { [HEADERS.attempt]: attempt + 1, [HEADERS.history]: failures };
-    const expirationMs = Math.round(delayMs * (1 - JITTER + Math.random() * 2 * JITTER));
-    const passed = await this.pass(work, retryQueue(work.subscription.queue, step.name), headers, expirationMs);
-    return passed ? 'retried' : 'kept';
-  }
-
-  private async bury(work: Work, reason: string, detail: string, failures = '[]'): Promise<'dead' | 'kept'> {
-    const { queue } = work.subscription;
-    const { attempt } = failuresOf(work.message.properties.headers);
-    this.logger.error(`a message in ${queue} is given up on in attempt ${attempt}: ${reason}`);
-    const headers = {
-      [HEADERS.attempt]: attempt,
-      [HEADERS.history]: failures,
-      [HEADERS.reason]: reason,
-      [HEADERS.detail]: detail,
-    };
-    return (await this.pass(work, deadQueue(queue), headers)) ? 'dead' : 'kept';
-  }
-
-  /**
-   * Publishes the message again, into one of our own queues. Tries until the broker confirms, or until the
-   * message isn't ours any more: giving it back would count against its delivery limit.
-   */
-  private async pass(
-    { message, closed }: Work,
-    queue: string,
-    headers: Record<string, unknown>,
-    expirationMs?: number,
-  ) {
-    const options = { ...republicationOf(message, headers), expiration: expirationMs?.toString() };
-    const backoff = new Backoff(closed);
-    while (!closed.aborted) {
-      const exchange = retryExchange(this.settings.service);
-      const outcome = await this.publisher.publish(exchange, queue, message.content, options);
-      if (outcome === 'confirmed') return true;
-      this.logger.warn(`${queue} did not take a message: ${outcome}`);
-      await backoff.wait();
-    }
-    return false;
   }
 }
 

@@ -32,25 +32,6 @@ export async function within(ms: number, ending: Promise<unknown>): Promise<void
   await Promise.race([ending, sleep(ms)]);
 }
 
-/** Lets so many run at once; the others wait in order. */
-export class Slots {
-  private readonly waiting: (() => void)[] = [];
-
-  constructor(private free: number) {}
-
-  async run<T>(fn: () => Promise<T>): Promise<T> {
-    if (this.free > 0) this.free--;
-    else await new Promise<void>((resolve) => this.waiting.push(resolve));
-    try {
-      return await fn();
-    } finally {
-      const next = this.waiting.shift();
-      if (next) next();
-      else this.free++;
-    }
-  }
-}
-
 /** Something to wait for that may have happened already: a wake-up between two waits is not lost. */
 export class Bell {
   private rung = false;

@@ -77,7 +77,7 @@ it('has one trace from the transaction to the handler', async () => {
 it('finishes what it has begun before it stops, and nothing of that is delivered again', async () => {
   let letGo = (): void => undefined;
   const busy = new Promise<void>((resolve) => (letGo = resolve));
-  const passenger = await pair.startPassenger(() => busy);
+  const passenger = await pair.startPassenger(() => busy, { largestBatch: 1 });
   const ids = await Promise.all(Array.from({ length: 20 }, () => publish(trip)));
   await eventually(() => expect(ids.filter((id) => deliveries.includes(id))).toHaveLength(5));
   const begun = ids.filter((id) => deliveries.includes(id));
