@@ -47,6 +47,7 @@ export const ERRORS = {
   RATE_LIMITED: { kind: 'tooManyRequests', title: 'Too many requests' },
   ISSUER_UNAVAILABLE: { kind: 'unavailable', title: 'The token could not be checked right now' },
   DATABASE_UNAVAILABLE: { kind: 'unavailable', title: 'The service cannot reach its database' },
+  BROKER_UNAVAILABLE: { kind: 'unavailable', title: 'The service cannot reach its message broker' },
   OVERLOADED: { kind: 'unavailable', title: 'The service is too busy' },
   SHUTTING_DOWN: { kind: 'unavailable', title: 'The service is shutting down' },
   INTERNAL: { kind: 'internal', title: 'Something went wrong on our side' },
