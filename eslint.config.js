@@ -16,7 +16,7 @@ const PURE = [
 ];
 
 /** `tools`, `infra` and what tests with them are not npm packages: these reach each other by path. */
-const SCRIPTS = ['tools/**/*.ts', 'infra/**/*.ts', 'libs/testing/**/*.ts', 'apps/e2e/**/*.ts'];
+const SCRIPTS = ['tools/**/*.ts', 'infra/**/*.ts', 'libs/testing/**/*.ts', 'apps/e2e/**/*.ts', 'bench/**/*.ts'];
 
 const testingLibrary = {
   group: ['@cabstand/testing', '@cabstand/testing/*', '**/libs/testing/**'],
@@ -61,6 +61,11 @@ const boundaries = (allow) => [
       { sourceTag: 'type:infra', onlyDependOnLibsWithTags: ['type:infra', 'type:contract', 'type:test'] },
       { sourceTag: 'type:contract', onlyDependOnLibsWithTags: [], allowedExternalImports: ['zod'] },
       { sourceTag: 'type:test', onlyDependOnLibsWithTags: ['type:contract', 'type:test', 'type:tool'] },
+      // Measures what it imports, the libraries among it; nothing imports a benchmark.
+      {
+        sourceTag: 'type:bench',
+        onlyDependOnLibsWithTags: ['type:infra', 'type:contract', 'type:test', 'type:tool', 'type:bench'],
+      },
       { sourceTag: 'type:tool', onlyDependOnLibsWithTags: ['type:contract', 'type:test', 'type:tool'] },
     ],
   },

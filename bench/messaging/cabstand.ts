@@ -1,0 +1,103 @@
+import { randomUUIDv7 } from 'node:crypto';
+import { setTimeout as wait } from 'node:timers/promises';
+import { nowMs } from '../harness/machine.ts';
+import { startWorker, type Worker } from '../harness/processes.ts';
+import { BODY_BYTES } from './event.ts';
+import type { Pipeline } from './pipeline.ts';
+import type { BenchRuntime } from './runtime.ts';
+import type { ServiceSettings } from './workers/cabstand-publisher.ts';
+
+/** Aggregates have a few events each, as trips do, and never two in a row. */
+const EVENTS_PER_AGGREGATE = 4;
+/** Enough that each partition gets its share. */
+const TEMPLATES = 64;
+
+/** The library: business row and outbox row in one transaction, relay, inbox and business row in one transaction. */
+export interface Cabstand extends Pipeline {
+  /** Writes a backlog straight into the outbox. Answers when it was committed. */
+  fill(count: number, bodyBytes?: number): Promise<number>;
+  write(durationMs: number, withEvents: boolean): Promise<{ startedAt: number; endedAt: number; count: number }>;
+}
+
+export const settingsOf = (runtime: BenchRuntime, service: 'trip' | 'passenger'): ServiceSettings => ({
+  databaseUrl: runtime.databases[service],
+  ...runtime.brokers[service],
+});
+
+export async function startCabstand(runtime: BenchRuntime, file: (name: string) => string): Promise<Cabstand> {
+  // The consumer first: nothing else makes the tables of its database.
+  const consumer = await startWorker(file('cabstand-consumer'), settingsOf(runtime, 'passenger'));
+  const publisher = await startWorker(file('cabstand-publisher'), settingsOf(runtime, 'trip'));
+  const fill = (count: number, bodyBytes = BODY_BYTES) => fillOutbox(runtime, publisher, count, bodyBytes);
+  return {
+    workers: { publisher, consumer },
+    fill,
+    reset: () => reset(runtime),
+    drain: async (count, bodyBytes = BODY_BYTES) => {
+      await consumer.call('begin', { keepTimes: false });
+      const startedAt = await fill(count, bodyBytes);
+      // The relay is told of what commits in its own process only, and the backlog was written from here.
+      await publisher.call('publishOne', { rideId: randomUUIDv7(), bodyBytes });
+      const endedAt = await consumer.call<number>('reached', { count: count + 1 });
+      await assertExactlyOnce(runtime, count + 1);
+      return count / ((endedAt - startedAt) / 1_000);
+    },
+    write: (durationMs, withEvents) =>
+      publisher.call('write', { writers: 16, durationMs, withEvents, bodyBytes: BODY_BYTES }),
+  };
+}
+
+async function fillOutbox({ publisherDb }: BenchRuntime, publisher: Worker, count: number, bodyBytes: number) {
+  const rideIds = Array.from({ length: TEMPLATES }, () => randomUUIDv7());
+  const templates = await publisher.call<Record<string, unknown>[]>('templates', { rideIds, bodyBytes });
+  const own: Record<string, string> = {
+    id: 'uuidv7()',
+    subject: 'aggregate.subject',
+    sequence: `i / ${Math.ceil(count / EVENTS_PER_AGGREGATE)} + 1`,
+    payload: 'replace(template.payload, template.subject::text, aggregate.subject::text)',
+  };
+  const columns = Object.keys(templates[0]!).filter((column) => column !== 'position');
+  const values = columns.map((column) => own[column] ?? `template.${column}`);
+  await publisherDb.query(
+    // The last digits of the subject stay the template's, because they say which partition it is in.
+    `WITH template AS MATERIALIZED (
+       SELECT row_number() OVER () - 1 AS n, t.* FROM jsonb_populate_recordset(NULL::outbox, $1) AS t),
+     aggregate AS MATERIALIZED (
+       SELECT a, t.n, (left(uuidv7()::text, 32) || right(t.subject::text, 4))::uuid AS subject
+       FROM generate_series(0, $2::int - 1) AS a JOIN template AS t ON t.n = a % ${TEMPLATES})
+     INSERT INTO outbox (${columns.join(', ')})
+     SELECT ${values.join(', ')} FROM generate_series(0, $3::int - 1) AS i
+     JOIN aggregate ON aggregate.a = i % $2::int JOIN template USING (n) ORDER BY i`,
+    [JSON.stringify(templates), Math.ceil(count / EVENTS_PER_AGGREGATE), count],
+  );
+  return nowMs();
+}
+
+/** What is fast and wrong is no figure. */
+async function assertExactlyOnce({ publisherDb, consumerDb }: BenchRuntime, count: number): Promise<void> {
+  const { rows } = await consumerDb.query<{ events: number; effects: number }>(
+    'SELECT count(DISTINCT event_id)::int AS events, count(*)::int AS effects FROM seen_rides',
+  );
+  const { events, effects } = rows[0]!;
+  if (events !== count || effects !== count) {
+    throw new Error(`${count} events were committed, ${events} handled, with ${effects} effects`);
+  }
+  await untilEmpty(publisherDb);
+}
+
+async function untilEmpty(publisherDb: BenchRuntime['publisherDb']): Promise<void> {
+  const deadline = nowMs() + 30_000;
+  for (;;) {
+    const { rowCount } = await publisherDb.query('SELECT FROM outbox LIMIT 1');
+    if (rowCount === 0) return;
+    if (nowMs() > deadline) throw new Error('what was published stays in the outbox');
+    await wait(5);
+  }
+}
+
+/** Every measurement begins with empty tables. */
+async function reset({ publisherDb, consumerDb }: BenchRuntime): Promise<void> {
+  await untilEmpty(publisherDb);
+  await publisherDb.query('TRUNCATE outbox, rides, polled_outbox');
+  await consumerDb.query('TRUNCATE inbox, seen_rides');
+}

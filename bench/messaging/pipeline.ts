@@ -1,0 +1,27 @@
+import { percentile } from '../harness/stats.ts';
+import type { Worker } from '../harness/processes.ts';
+import type { Pace } from './workers/measuring.ts';
+
+/** Something that brings events from one process to another. */
+export interface Pipeline {
+  workers: { publisher: Worker; consumer: Worker };
+  /** Makes what earlier measurements left go away. */
+  reset(): Promise<void>;
+  /** Brings so many events from where they wait to where they are handled. Answers events per second. */
+  drain(count: number, bodyBytes?: number): Promise<number>;
+}
+
+export interface Latency {
+  p50Ms: number;
+  p99Ms: number;
+}
+
+/** From the commit (without a database: from the call that publishes) until the event is handled and committed. */
+export async function latencyOf({ workers: { publisher, consumer } }: Pipeline, pace: Pace): Promise<Latency> {
+  await consumer.call('begin', { keepTimes: true });
+  const published = await publisher.call<[string, number][]>('paced', pace);
+  await consumer.call('reached', { count: published.length });
+  const handledAt = new Map(await consumer.call<[string, number][]>('times'));
+  const elapsedMs = published.map(([id, at]) => Math.max(0, handledAt.get(id)! - at));
+  return { p50Ms: percentile(elapsedMs, 50), p99Ms: percentile(elapsedMs, 99) };
+}
