@@ -169,6 +169,7 @@ describe('the password', () => {
     const { accessToken, email } = await platform.register();
     const wrong = await change(accessToken, { currentPassword: 'wrong horse', newPassword });
     expect(wrong).toMatchObject(problem(401, 'CREDENTIALS_INVALID'));
+    expect(wrong.headers.get('www-authenticate')).toBe('Bearer');
     const short = await change(accessToken, { currentPassword: PASSWORD, newPassword: 'short' });
     expect(short).toMatchObject(problem(400, 'REQUEST_INVALID'));
     expect((await platform.signIn(email)).status).toBe(201);

@@ -63,6 +63,8 @@ export function createHttpAdapter(lifecycle: Lifecycle, requests: RequestTrace):
 export function sendProblem(reply: FastifyReply, error: DomainError, status?: number): void {
   const body = problem(error, traceIdOf(reply.request), status);
   if (error.retryAfterS !== undefined) void reply.header('retry-after', String(error.retryAfterS));
+  // RFC 9110, section 15.5.2: a 401 always says how to authenticate; the guard has said more where a token was bad.
+  if (body.status === 401 && !reply.hasHeader('www-authenticate')) void reply.header('www-authenticate', 'Bearer');
   void reply.status(body.status).header('content-type', PROBLEM_JSON).send(JSON.stringify(body));
 }
 
