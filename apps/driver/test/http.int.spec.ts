@@ -180,3 +180,19 @@ describe('offers', () => {
     });
   });
 });
+
+describe('the OpenAPI document', () => {
+  it('names each call once, lists the refusals of those with an account, and tells what streams', async () => {
+    type Call = { operationId: string; responses: Record<string, { content?: object }> };
+    const { body } = await platform.call<{ paths: Record<string, Record<string, Call>> }>('GET', '/openapi.json');
+    const calls = Object.values(body.paths).flatMap((methods) => Object.values(methods));
+    expect(new Set(calls.map(({ operationId }) => operationId)).size).toBe(calls.length);
+    for (const [path, methods] of Object.entries(body.paths).filter(([path]) => path.includes('/me')))
+      for (const { responses } of Object.values(methods))
+        // An open offer is looked for, and nobody has none.
+        if (path !== '/v1/drivers/me/offer')
+          expect([path, Object.keys(responses)]).toEqual([path, expect.arrayContaining(['404'])]);
+    for (const path of ['/v1/drivers/me/events', '/v1/drivers/positions'])
+      expect(body.paths[path]!.get!.responses['200']!.content).toHaveProperty('text/event-stream');
+  });
+});

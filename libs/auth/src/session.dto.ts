@@ -8,13 +8,15 @@ export type SignIn = z.infer<typeof SignIn>;
 export const Refresh = z.strictObject({ refreshToken: z.string().min(1).max(256) });
 export type Refresh = z.infer<typeof Refresh>;
 
-export const Tokens = z.object({
-  accessToken: z.string(),
-  refreshToken: z.string(),
-  tokenType: z.literal('Bearer'),
-  /** Seconds until the access token ends. */
-  expiresIn: z.int(),
-});
+export const Tokens = z
+  .object({
+    accessToken: z.string(),
+    refreshToken: z.string(),
+    tokenType: z.literal('Bearer'),
+    /** Seconds until the access token ends. */
+    expiresIn: z.int(),
+  })
+  .meta({ id: 'Tokens' });
 export type Tokens = z.infer<typeof Tokens>;
 
 /** RFC 7517; what a key consists of depends on its type. */

@@ -1,21 +1,27 @@
 import { applyDecorators } from '@nestjs/common';
 import { ERRORS, KINDS, type ErrorCode, type ServiceName } from '@cabstand/contracts';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { ApiResponse, DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
-
-type SchemaObject = Exclude<NonNullable<NonNullable<OpenAPIObject['components']>['schemas']>[string], { $ref: string }>;
+import { ApiHeader, ApiResponse, DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import { z } from 'zod';
 import { Problem, PROBLEM_JSON } from './problem.ts';
 
+type SchemaObject = Exclude<NonNullable<NonNullable<OpenAPIObject['components']>['schemas']>[string], { $ref: string }>;
 const PROBLEM_CONTENT = { [PROBLEM_JSON]: { schema: { $ref: '#/components/schemas/Problem' } } };
 
-/** Declares a route's successful answer: `@ApiAnswer(201, TripView)`; without a schema there is no body. */
+/**
+ * Declares a route's successful answer: `@ApiAnswer(201, TripView)`; without a schema there is no body. A schema
+ * with `.meta({ id: 'Trip' })` stands under that name among the components, and is referred to from everywhere.
+ */
 export const ApiAnswer = (status: number, schema?: z.ZodType, description = '') =>
   ApiResponse({ status, description, ...(schema ? { standardSchema: schema } : {}) });
 
 /** Declares a stream of server-sent events; the description tells which. */
 export const ApiStream = (description: string) =>
-  ApiResponse({ status: 200, description, content: { 'text/event-stream': { schema: { type: 'string' } } } });
+  applyDecorators(
+    ApiResponse({ status: 200, description, content: { 'text/event-stream': { schema: { type: 'string' } } } }),
+    ApiHeader({ name: 'Last-Event-ID', required: false, schema: { type: 'string', pattern: '^\\d{1,18}$' } }),
+    ApiProblems('SHUTTING_DOWN'),
+  );
 
 /**
  * Declares the refusals that are particular to a route: `@ApiProblems('QUOTE_EXPIRED', 'TRIP_ALREADY_ACTIVE')`.
@@ -34,16 +40,19 @@ function problemResponse(known: string[], codes: ErrorCode[]) {
   return { description: [...new Set([...known, ...codes])].join(', '), content: PROBLEM_CONTENT };
 }
 
-/** OpenAPI 3.1 takes JSON Schema 2020-12 as zod writes it. */
-function jsonSchemaOf(schema: unknown, io: 'input' | 'output') {
-  const converted = z.toJSONSchema(schema as z.ZodType, { target: 'draft-2020-12', io, unrepresentable: 'any' });
-  delete converted.$schema;
-  return converted as SchemaObject;
+/** OpenAPI 3.1 takes JSON Schema 2020-12 as zod writes it; schemas that have a name move to the components. */
+function jsonSchemaOf(schema: unknown, io: 'input' | 'output', named: Record<string, SchemaObject>): SchemaObject {
+  const written = z.toJSONSchema(schema as z.ZodType, { target: 'draft-2020-12', io, unrepresentable: 'any' });
+  delete written.$schema;
+  const moved = JSON.stringify(written).replaceAll('"#/$defs/', '"#/components/schemas/');
+  const { $defs, ...converted } = JSON.parse(moved) as SchemaObject & { $defs?: Record<string, SchemaObject> };
+  Object.assign(named, $defs);
+  return converted;
 }
 
 interface Operation {
-  requestBody?: unknown;
-  parameters?: unknown[];
+  requestBody?: { required: boolean; content: Record<string, { schema: { anyOf?: { type?: string }[] } }> };
+  parameters?: { in: string }[];
   security?: unknown[];
   responses: Responses;
 }
@@ -60,17 +69,22 @@ export function openApiDocument(
     .setVersion('1')
     .addBearerAuth()
     .build();
+  const named: Record<string, SchemaObject> = {};
   const document = SwaggerModule.createDocument(app, config, {
-    standardSchemaConverter: (schema, { schemaType }) => ({ schema: jsonSchemaOf(schema, schemaType) }),
+    standardSchemaConverter: (schema, { schemaType }) => ({ schema: jsonSchemaOf(schema, schemaType, named) }),
     operationIdFactory: (_controller, method) => method,
   });
   document.components = {
     ...document.components,
-    schemas: { ...document.components?.schemas, Problem: jsonSchemaOf(Problem, 'output') },
+    schemas: { ...document.components?.schemas, Problem: jsonSchemaOf(Problem, 'output', named), ...named },
   };
   for (const operations of Object.values(document.paths)) {
-    for (const [method, operation] of Object.entries(operations as Record<string, Operation>))
+    for (const [method, operation] of Object.entries(operations as Record<string, Operation>)) {
       addCommonProblems(method, operation);
+      for (const body of Object.values(operation.requestBody?.content ?? {}))
+        // What may be null may be left out: an empty body is none.
+        if (body.schema.anyOf?.some(({ type }) => type === 'null')) operation.requestBody!.required = false;
+    }
   }
   return document;
 }
@@ -78,7 +92,7 @@ export function openApiDocument(
 function addCommonProblems(method: string, operation: Operation): void {
   // A body is read wherever HTTP has one, and refused where the route takes none.
   const readsBody = method !== 'get';
-  const takesInput = readsBody || (operation.parameters ?? []).length > 0;
+  const takesInput = readsBody || (operation.parameters ?? []).some((parameter) => parameter.in !== 'header');
   const codes: ErrorCode[] = [
     ...(readsBody ? (['REQUEST_MALFORMED', 'BODY_TOO_LARGE', 'MEDIA_TYPE_UNSUPPORTED'] as const) : []),
     ...(takesInput ? (['REQUEST_INVALID'] as const) : []),

@@ -5,23 +5,27 @@ import type { Offer } from './offer.entity.ts';
 
 export const OfferId = z.uuid();
 
-export const OfferView = z.strictObject({
-  offerId: z.uuid(),
-  tripId: z.uuid(),
-  pickup: GeoPoint,
-  dropoff: GeoPoint,
-  fareMinor: z.int(),
-  currency: Currency,
-  pickupDistanceM: z.int(),
-  expiresAt: Timestamp,
-});
+export const OfferView = z
+  .strictObject({
+    offerId: z.uuid(),
+    tripId: z.uuid(),
+    pickup: GeoPoint,
+    dropoff: GeoPoint,
+    fareMinor: z.int(),
+    currency: Currency,
+    pickupDistanceM: z.int(),
+    expiresAt: Timestamp,
+  })
+  .meta({ id: 'Offer' });
 export type OfferView = z.infer<typeof OfferView>;
 
-export const AnswerView = z.strictObject({
-  offerId: z.uuid(),
-  tripId: z.uuid(),
-  status: z.enum(['accepted', 'declined']),
-});
+export const AnswerView = z
+  .strictObject({
+    offerId: z.uuid(),
+    tripId: z.uuid(),
+    status: z.enum(['accepted', 'declined']),
+  })
+  .meta({ id: 'OfferAnswer' });
 export type AnswerView = z.infer<typeof AnswerView>;
 
 /** An offered trip has been requested, so what the request says of it is there. */

@@ -26,7 +26,7 @@ export class DriverController {
   @Public()
   @Idempotent()
   @ApiAnswer(201, DriverView)
-  @ApiProblems('EMAIL_TAKEN')
+  @ApiProblems('EMAIL_TAKEN', 'OVERLOADED')
   register(@Body({ schema: Registration }) body: Registration): Promise<DriverView> {
     return this.drivers.register(body);
   }
@@ -34,6 +34,7 @@ export class DriverController {
   @Get('me')
   @Authorize(driverPolicy, 'read')
   @ApiAnswer(200, DriverView)
+  @ApiProblems('NOT_FOUND')
   read(@CurrentPrincipal() me: Principal): Promise<DriverView> {
     return this.drivers.read(me);
   }
@@ -41,6 +42,7 @@ export class DriverController {
   @Patch('me')
   @Authorize(driverPolicy, 'change')
   @ApiAnswer(200, DriverView)
+  @ApiProblems('NOT_FOUND')
   change(@CurrentPrincipal() me: Principal, @Body({ schema: ProfileChange }) body: ProfileChange): Promise<DriverView> {
     return this.drivers.change(me, body);
   }
@@ -49,7 +51,7 @@ export class DriverController {
   @HttpCode(204)
   @Authorize(driverPolicy, 'erase')
   @ApiAnswer(204)
-  @ApiProblems('TRIP_UNDER_WAY')
+  @ApiProblems('NOT_FOUND', 'TRIP_UNDER_WAY')
   erase(@CurrentPrincipal() me: Principal): Promise<void> {
     return this.drivers.erase(me);
   }
@@ -58,7 +60,7 @@ export class DriverController {
   @HttpCode(204)
   @Authorize(driverPolicy, 'change')
   @ApiAnswer(204)
-  @ApiProblems('CREDENTIALS_INVALID')
+  @ApiProblems('CREDENTIALS_INVALID', 'NOT_FOUND', 'OVERLOADED')
   changePassword(
     @CurrentPrincipal() me: Principal,
     @Body({ schema: PasswordChange }) body: PasswordChange,
@@ -69,6 +71,7 @@ export class DriverController {
   @Get('me/export')
   @Authorize(driverPolicy, 'read')
   @ApiAnswer(200, DriverExport)
+  @ApiProblems('NOT_FOUND')
   export(@CurrentPrincipal() me: Principal): Promise<DriverExport> {
     return this.drivers.export(me);
   }
@@ -76,7 +79,7 @@ export class DriverController {
   @Put('me/availability')
   @Authorize(workPolicy, 'work')
   @ApiAnswer(200, AvailabilityChange)
-  @ApiProblems('ACCOUNT_SUSPENDED')
+  @ApiProblems('ACCOUNT_SUSPENDED', 'NOT_FOUND')
   setAvailability(@CurrentPrincipal() me: Principal, @Body({ schema: AvailabilityChange }) body: AvailabilityChange) {
     return this.availability.set(me, body);
   }

@@ -35,48 +35,52 @@ export type ProfileChange = z.infer<typeof ProfileChange>;
 export const AvailabilityChange = z.strictObject({ status: z.enum(['online', 'offline']) });
 export type AvailabilityChange = z.infer<typeof AvailabilityChange>;
 
-export const DriverView = z.strictObject({
-  id: z.uuid(),
-  email: z.string(),
-  name: z.string(),
-  phone: z.string(),
-  licenceNumber: z.string(),
-  vehicle: Vehicle,
-  status: z.enum(['online', 'offline']),
-  /** Average stars given by passengers, to two decimals; null before the first. */
-  rating: z.number().nullable(),
-  createdAt: Timestamp,
-});
+export const DriverView = z
+  .strictObject({
+    id: z.uuid(),
+    email: z.string(),
+    name: z.string(),
+    phone: z.string(),
+    licenceNumber: z.string(),
+    vehicle: Vehicle,
+    status: z.enum(['online', 'offline']),
+    /** Average stars given by passengers, to two decimals; null before the first. */
+    rating: z.number().nullable(),
+    createdAt: Timestamp,
+  })
+  .meta({ id: 'Driver' });
 export type DriverView = z.infer<typeof DriverView>;
 
 /** What an operator's call answers: whether the driver may work, and nothing of the person. */
-export const StandingView = z.strictObject({ id: z.uuid(), suspended: z.boolean() });
+export const StandingView = z.strictObject({ id: z.uuid(), suspended: z.boolean() }).meta({ id: 'Standing' });
 export type StandingView = z.infer<typeof StandingView>;
 
 /** Everything this service holds about a person (GDPR, article 20), without secrets. */
-export const DriverExport = z.strictObject({
-  profile: DriverView,
-  suspended: z.boolean(),
-  ratings: z.strictObject({ count: z.int(), starsTotal: z.int() }),
-  position: z
-    .strictObject({
-      ...GeoPoint.shape,
-      headingDeg: z.number().nullable(),
-      speedMps: z.number().nullable(),
-      at: Timestamp,
-    })
-    .nullable(),
-  offers: z.array(
-    z.strictObject({
-      offerId: z.uuid(),
-      tripId: z.uuid(),
-      status: z.string(),
-      offeredAt: Timestamp,
-      pickupDistanceM: z.int(),
-    }),
-  ),
-  exportedAt: Timestamp,
-});
+export const DriverExport = z
+  .strictObject({
+    profile: DriverView,
+    suspended: z.boolean(),
+    ratings: z.strictObject({ count: z.int(), starsTotal: z.int() }),
+    position: z
+      .strictObject({
+        ...GeoPoint.shape,
+        headingDeg: z.number().nullable(),
+        speedMps: z.number().nullable(),
+        at: Timestamp,
+      })
+      .nullable(),
+    offers: z.array(
+      z.strictObject({
+        offerId: z.uuid(),
+        tripId: z.uuid(),
+        status: z.string(),
+        offeredAt: Timestamp,
+        pickupDistanceM: z.int(),
+      }),
+    ),
+    exportedAt: Timestamp,
+  })
+  .meta({ id: 'DriverExport' });
 export type DriverExport = z.infer<typeof DriverExport>;
 
 export function toView(driver: Driver, { status }: Pick<Availability, 'status'>): DriverView {

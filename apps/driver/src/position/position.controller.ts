@@ -1,5 +1,5 @@
 import { Authorize, CurrentPrincipal, type Principal } from '@cabstand/auth';
-import { ApiAnswer, EventStreams } from '@cabstand/service-defaults';
+import { ApiAnswer, ApiProblems, ApiStream, EventStreams } from '@cabstand/service-defaults';
 import { Body, Controller, Get, HttpCode, Post, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { workPolicy } from '../driver/driver.policy.ts';
@@ -19,6 +19,7 @@ export class PositionController {
   @HttpCode(202)
   @Authorize(workPolicy, 'work')
   @ApiAnswer(202, ReportView)
+  @ApiProblems('NOT_FOUND')
   report(
     @CurrentPrincipal() me: Principal,
     @Body({ schema: PositionReport }) body: PositionReport,
@@ -29,8 +30,8 @@ export class PositionController {
   /** Events `position`, and `driver-offline` for who leaves; first every driver who is online. */
   @Get('positions')
   @Authorize(fleetPolicy, 'follow')
-  @ApiAnswer(200, undefined, 'text/event-stream')
-  follow(@CurrentPrincipal() me: Principal, @Res() reply: FastifyReply): Promise<void> {
+  @ApiStream('`position` and `driver-offline` events')
+  followFleet(@CurrentPrincipal() me: Principal, @Res() reply: FastifyReply): Promise<void> {
     return this.streams.follow(reply, this.fleet.source(me));
   }
 }

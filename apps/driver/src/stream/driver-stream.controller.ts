@@ -1,5 +1,5 @@
 import { Authorize, CurrentPrincipal, type Principal } from '@cabstand/auth';
-import { ApiAnswer, EventStreams } from '@cabstand/service-defaults';
+import { ApiProblems, ApiStream, EventStreams } from '@cabstand/service-defaults';
 import { Controller, Get, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { workPolicy } from '../driver/driver.policy.ts';
@@ -15,8 +15,9 @@ export class DriverStreamController {
   /** Events `offer`, `offer-withdrawn` and `trip`; on a first visit the open offer or the trip under way. */
   @Get('v1/drivers/me/events')
   @Authorize(workPolicy, 'work')
-  @ApiAnswer(200, undefined, 'text/event-stream')
-  async follow(@CurrentPrincipal() me: Principal, @Res() reply: FastifyReply): Promise<void> {
+  @ApiStream('`offer`, `offer-withdrawn` and `trip` events')
+  @ApiProblems('NOT_FOUND')
+  async events(@CurrentPrincipal() me: Principal, @Res() reply: FastifyReply): Promise<void> {
     await this.streams.follow(reply, await this.stream.source(me));
   }
 }

@@ -84,7 +84,6 @@ export class PassengerController {
   @HttpCode(200)
   @ApiAnswer(200, StandingView)
   @ApiProblems('NOT_FOUND')
-  @ApiProblems('NOT_FOUND')
   async suspend(
     @CurrentPrincipal() me: Principal,
     @Param('id', { schema: z.uuid() }) id: string,
@@ -97,7 +96,6 @@ export class PassengerController {
   @Post(':id/reinstate')
   @HttpCode(200)
   @ApiAnswer(200, StandingView)
-  @ApiProblems('NOT_FOUND')
   @ApiProblems('NOT_FOUND')
   async reinstate(
     @CurrentPrincipal() me: Principal,

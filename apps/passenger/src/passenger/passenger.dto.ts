@@ -8,35 +8,41 @@ export type RegisterPassenger = z.infer<typeof RegisterPassenger>;
 export const UpdatePassenger = z.strictObject({ name: PersonName.optional(), phone: Phone.optional() });
 export type UpdatePassenger = z.infer<typeof UpdatePassenger>;
 
-export const PassengerView = z.strictObject({
-  id: z.uuid(),
-  email: z.string(),
-  name: z.string(),
-  phone: z.string(),
-  createdAt: z.iso.datetime(),
-});
+export const PassengerView = z
+  .strictObject({
+    id: z.uuid(),
+    email: z.string(),
+    name: z.string(),
+    phone: z.string(),
+    createdAt: z.iso.datetime(),
+  })
+  .meta({ id: 'Passenger' });
 export type PassengerView = z.infer<typeof PassengerView>;
 
-export const OwnPassengerView = z.strictObject({
-  ...PassengerView.shape,
-  /** Average of the stars that drivers gave, to one decimal; null before the first. */
-  rating: z.number().nullable(),
-});
+export const OwnPassengerView = z
+  .strictObject({
+    ...PassengerView.shape,
+    /** Average of the stars that drivers gave, to one decimal; null before the first. */
+    rating: z.number().nullable(),
+  })
+  .meta({ id: 'OwnPassenger' });
 export type OwnPassengerView = z.infer<typeof OwnPassengerView>;
 
 /** Everything that this service holds about a person. */
-export const PassengerExport = z.strictObject({
-  passenger: OwnPassengerView,
-  suspendedAt: z.iso.datetime().nullable(),
-  sessions: z.array(
-    z.strictObject({ id: z.uuid(), createdAt: z.iso.datetime(), endedAt: z.iso.datetime().nullable() }),
-  ),
-  tripIds: z.array(z.uuid()),
-});
+export const PassengerExport = z
+  .strictObject({
+    passenger: OwnPassengerView,
+    suspendedAt: z.iso.datetime().nullable(),
+    sessions: z.array(
+      z.strictObject({ id: z.uuid(), createdAt: z.iso.datetime(), endedAt: z.iso.datetime().nullable() }),
+    ),
+    tripIds: z.array(z.uuid()),
+  })
+  .meta({ id: 'PassengerExport' });
 export type PassengerExport = z.infer<typeof PassengerExport>;
 
 /** What an operator is told: nothing personal. */
-export const StandingView = z.strictObject({ id: z.uuid(), suspended: z.boolean() });
+export const StandingView = z.strictObject({ id: z.uuid(), suspended: z.boolean() }).meta({ id: 'Standing' });
 export type StandingView = z.infer<typeof StandingView>;
 
 export const toView = ({ id, email, name, phone, createdAt }: Passenger): PassengerView => ({

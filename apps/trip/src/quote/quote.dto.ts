@@ -5,16 +5,18 @@ import type { Quote } from './quote.entity.ts';
 export const QuoteRequest = z.strictObject({ pickup: GeoPoint, dropoff: GeoPoint });
 export type QuoteRequest = z.infer<typeof QuoteRequest>;
 
-export const QuoteView = z.strictObject({
-  quoteId: z.uuid(),
-  fareMinor: z.int(),
-  currency: Currency,
-  distanceM: z.int(),
-  durationS: z.int(),
-  /** Whether a map was asked (`route`) or the straight line stretched (`estimate`). */
-  distanceSource: z.enum(['estimate', 'route']),
-  expiresAt: Timestamp,
-});
+export const QuoteView = z
+  .strictObject({
+    quoteId: z.uuid(),
+    fareMinor: z.int(),
+    currency: Currency,
+    distanceM: z.int(),
+    durationS: z.int(),
+    /** Whether a map was asked (`route`) or the straight line stretched (`estimate`). */
+    distanceSource: z.enum(['estimate', 'route']),
+    expiresAt: Timestamp,
+  })
+  .meta({ id: 'Quote' });
 export type QuoteView = z.infer<typeof QuoteView>;
 
 export function toView(quote: Quote): QuoteView {

@@ -15,43 +15,47 @@ export type Cancellation = z.infer<typeof Cancellation>;
 export const RatingRequest = z.strictObject({ stars: z.int().min(1).max(5), comment: words(500).optional() });
 export type RatingRequest = z.infer<typeof RatingRequest>;
 
-export const RatingView = z.strictObject({
-  tripId: z.uuid(),
-  rateeRole: Role,
-  stars: z.int(),
-  comment: z.string().nullable(),
-  ratedAt: Timestamp,
-});
+export const RatingView = z
+  .strictObject({
+    tripId: z.uuid(),
+    rateeRole: Role,
+    stars: z.int(),
+    comment: z.string().nullable(),
+    ratedAt: Timestamp,
+  })
+  .meta({ id: 'Rating' });
 export type RatingView = z.infer<typeof RatingView>;
 
-export const TripView = z.strictObject({
-  id: z.uuid(),
-  status: TripStatus,
-  passengerId: z.uuid(),
-  passenger: z.strictObject({ firstName: z.string() }).optional(),
-  driverId: z.uuid().nullable(),
-  driver: z
-    .strictObject({
-      firstName: z.string(),
-      vehicle: Vehicle,
-      /** Average stars given by passengers, to two decimals; null before the first. */
-      rating: z.number().nullable(),
-    })
-    .optional(),
-  pickup: GeoPoint,
-  dropoff: GeoPoint,
-  fareMinor: z.int(),
-  currency: Currency,
-  distanceM: z.int(),
-  durationS: z.int(),
-  requestedAt: Timestamp,
-  acceptedAt: Timestamp.nullable(),
-  arrivedAt: Timestamp.nullable(),
-  startedAt: Timestamp.nullable(),
-  completedAt: Timestamp.nullable(),
-  cancelledAt: Timestamp.nullable(),
-  cancelledBy: z.enum(['passenger', 'driver']).nullable(),
-});
+export const TripView = z
+  .strictObject({
+    id: z.uuid(),
+    status: TripStatus,
+    passengerId: z.uuid(),
+    passenger: z.strictObject({ firstName: z.string() }).optional(),
+    driverId: z.uuid().nullable(),
+    driver: z
+      .strictObject({
+        firstName: z.string(),
+        vehicle: Vehicle,
+        /** Average stars given by passengers, to two decimals; null before the first. */
+        rating: z.number().nullable(),
+      })
+      .optional(),
+    pickup: GeoPoint,
+    dropoff: GeoPoint,
+    fareMinor: z.int(),
+    currency: Currency,
+    distanceM: z.int(),
+    durationS: z.int(),
+    requestedAt: Timestamp,
+    acceptedAt: Timestamp.nullable(),
+    arrivedAt: Timestamp.nullable(),
+    startedAt: Timestamp.nullable(),
+    completedAt: Timestamp.nullable(),
+    cancelledAt: Timestamp.nullable(),
+    cancelledBy: z.enum(['passenger', 'driver']).nullable(),
+  })
+  .meta({ id: 'Trip' });
 export type TripView = z.infer<typeof TripView>;
 
 /**
