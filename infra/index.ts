@@ -7,6 +7,7 @@ export * from './processes.ts';
 export * from './rabbitmq/definitions.ts';
 export * from './rabbitmq/management.ts';
 export * from './rabbitmq/node.ts';
+export * from './rabbitmq/private.ts';
 export * from './rabbitmq/topology.ts';
 export * from './secrets.ts';
 export * from './test-runtime.ts';

@@ -6,7 +6,8 @@ import { freePort } from './ports.ts';
 import { closeDefaultDatabases, withAdmin } from './postgres/databases.ts';
 import { startPostgres } from './postgres/server.ts';
 import { filesIn, recordedProcesses, startTimeOf, stopProcess } from './processes.ts';
-import { startRabbitmqNode } from './rabbitmq/node.ts';
+import { containerName, removeRabbitmqVolume } from './rabbitmq/container.ts';
+import { startPrivateBroker } from './rabbitmq/private.ts';
 
 /** The servers that a test run shares; each test file makes a database and a vhost of its own in them. */
 export interface TestRuntime {
@@ -32,12 +33,13 @@ export const testFolder = (suffix = '') => join(TEST, `${process.pid}${suffix}`)
 /** Starts PostgreSQL and RabbitMQ on free ports under `dir`, tuned for tests. `stop` deletes their data as well. */
 export async function startTestRuntime(
   dir = testFolder(),
-): Promise<TestRuntime & { pids: number[]; stop(): Promise<void> }> {
+  say: (line: string) => void = () => undefined,
+): Promise<TestRuntime & { stop(): Promise<void> }> {
   const accounts = installationAccounts(dir);
   const starting = [
     freePort().then((port) => startPostgres({ dir, port, durable: false })),
     Promise.all([freePort(), freePort()]).then(([amqpPort, managementPort]) =>
-      startRabbitmqNode({ dir, amqpPort, managementPort, accounts }),
+      startPrivateBroker({ dir, amqpPort, managementPort, accounts }, say),
     ),
   ] as const;
   // Both are awaited in any case, so that a failure of one does not leave the other running.
@@ -45,6 +47,7 @@ export async function startTestRuntime(
   const stop = async () => {
     const started = [postgres, rabbitmq].flatMap((s) => (s.status === 'fulfilled' ? [s.value] : []));
     await Promise.all(started.map((server) => server.stop()));
+    if (rabbitmq.status === 'fulfilled' && rabbitmq.value.container) await removeRabbitmqVolume(containerName(dir));
     rmSync(dir, { recursive: true, force: true });
   };
   if (postgres.status === 'rejected' || rabbitmq.status === 'rejected') {
@@ -56,7 +59,6 @@ export async function startTestRuntime(
     postgresUrl: postgres.value.url,
     amqpUrl: rabbitmq.value.amqpUrl,
     managementUrl: rabbitmq.value.managementUrl,
-    pids: [postgres.value.pid, rabbitmq.value.pid],
     stop,
   };
 }

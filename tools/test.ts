@@ -54,9 +54,9 @@ function runNx(args: string[], env: NodeJS.ProcessEnv): Promise<{ code: number; 
   });
 }
 
-async function startServers() {
+async function startServers(say: (line: string) => void) {
   await removeStaleTestRuntimes();
-  const { stop, pids: _, ...runtime } = await startTestRuntime(testFolder());
+  const { stop, ...runtime } = await startTestRuntime(testFolder(), say);
   stopRuntime = stop;
   return { what: 'PostgreSQL and RabbitMQ on free ports, under .local/test', value: runtime };
 }

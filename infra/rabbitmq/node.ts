@@ -11,7 +11,8 @@ export interface Broker {
   /** Of the administrator, to the vhost that the node was started with. */
   amqpUrl: string;
   managementUrl: string;
-  pid: number;
+  /** Null where it runs in a container. */
+  pid: number | null;
   stop(): Promise<void>;
 }
 

@@ -4,16 +4,12 @@ import { SERVICES, type ServiceName } from '@cabstand/contracts';
 import {
   assertPortsFree,
   brokerUrls,
-  canInstallRabbitmq,
   closeDefaultDatabases,
   ensureServiceDatabases,
   filesIn,
-  findRabbitmqServer,
   forgetProcess,
   guessManagementUrl,
   installationAccounts,
-  installRabbitmq,
-  isDockerRunning,
   isRunning,
   LOCAL,
   Management,
@@ -23,8 +19,7 @@ import {
   secret,
   spawnRecorded,
   startPostgres,
-  startRabbitmqContainer,
-  startRabbitmqNode,
+  startPrivateBroker,
   startTimeOf,
   stopProcess,
   stopRabbitmqContainer,
@@ -229,36 +224,19 @@ async function startBroker(
     { what: 'RabbitMQ', port: amqpPort, variable: 'RABBITMQ_PORT' },
     { what: "RabbitMQ's management", port: managementPort, variable: 'RABBITMQ_MANAGEMENT_PORT' },
   ]);
-  const options = { dir: LOCAL, amqpPort, managementPort, accounts };
-  const done = (how: string, base: { amqpUrl: string; managementUrl: string }, container: string | null) => {
-    const services = Object.fromEntries(SERVICES.map((service) => [service, brokerUrls(base, accounts, service)]));
-    return {
-      what: `${how}, 127.0.0.1:${amqpPort}`,
-      value: {
-        how,
-        vhost: accounts.vhost,
-        adminUrl: base.amqpUrl,
-        managementUrl: base.managementUrl,
-        services: services as Record<ServiceName, ServiceBroker>,
-        container,
-        isOurs: true,
-      },
-    };
+  const broker = await startPrivateBroker({ dir: LOCAL, amqpPort, managementPort, accounts }, say);
+  await removeStaleBindings(new Management(broker.managementUrl), accounts.vhost);
+  const services = Object.fromEntries(SERVICES.map((service) => [service, brokerUrls(broker, accounts, service)]));
+  return {
+    what: `${broker.how}, 127.0.0.1:${amqpPort}`,
+    value: {
+      how: broker.how,
+      vhost: accounts.vhost,
+      adminUrl: broker.amqpUrl,
+      managementUrl: broker.managementUrl,
+      services: services as Record<ServiceName, ServiceBroker>,
+      container: broker.container,
+      isOurs: true,
+    },
   };
-  if (!findRabbitmqServer()) {
-    if (isDockerRunning()) {
-      const broker = await startRabbitmqContainer(options);
-      return done(`container ${broker.container}`, broker, broker.container);
-    }
-    if (!canInstallRabbitmq()) {
-      throw new Error(
-        'RabbitMQ is missing: install rabbitmq-server (or start Docker, or set AMQP_URL), then run this again',
-      );
-    }
-    say('installing rabbitmq-server with apt-get, without starting a system-wide broker');
-    await installRabbitmq(say);
-  }
-  const node = await startRabbitmqNode(options);
-  await removeStaleBindings(new Management(node.managementUrl), accounts.vhost);
-  return done('private node', node, null);
 }
