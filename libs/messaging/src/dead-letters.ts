@@ -63,9 +63,12 @@ export class DeadLetters {
     const headers = properties.headers ?? {};
     const { attempt, history } = failuresOf(headers);
     const reason = headers[HEADERS.reason] ?? brokersReason(headers);
+    // The row may be there: moved twice, or about to be deleted by the replay that brought the message back. Unlike
+    // DO NOTHING, an update waits for that transaction, and inserts when the row is gone.
     await this.dataSource.query(
       `INSERT INTO dead_letters (id, queue, message_id, type, reason, detail, attempts, history, properties, body)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (id) DO NOTHING`,
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+       ON CONFLICT (id) DO UPDATE SET reason = EXCLUDED.reason, detail = EXCLUDED.detail, history = EXCLUDED.history`,
       [
         deadLetterId(queue, message),
         queue,

@@ -1,3 +1,4 @@
+export { DeadLetterOffice, type DeadLetterPosition, type DeadLetterSummary } from './dead-letter-office.ts';
 export { Delivery } from './delivery.ts';
 export { Inbox } from './inbox.ts';
 export { Live } from './live.ts';
@@ -6,6 +7,6 @@ export { messagingMigrations } from './messaging.migrations.ts';
 export { MessagingModule } from './messaging.module.ts';
 export type { MessagingOptions } from './options.ts';
 export { Outbox } from './outbox.ts';
-export { MessagingStatus } from './status.ts';
+export { MessagingStatus, type OutboxFigures } from './status.ts';
 export { Transactions, type RunOptions } from './transactions.ts';
 export { MessagingTransport, connectMessaging } from './transport.ts';

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Envelope, type EventDefinition, type ServiceName } from '@cabstand/contracts';
 import type { Message, MessagePropertyHeaders, Options } from 'amqplib';
-import type { OutboxMessage } from './messaging.entities.ts';
+import type { DeadLetter, OutboxMessage } from './messaging.entities.ts';
 
 /** Our own headers, beside the CloudEvents attributes. They never leave the service's own retry exchange. */
 export const HEADERS = {
@@ -21,6 +21,8 @@ export const CONTENT_TYPE = 'application/json';
 const MAX_HEADERS_BYTES = 64 * 1024;
 const MAX_ERROR_CHARS = 300;
 const MAX_ATTEMPTS = 1_000;
+/** Of a message that was replayed over and over: the newest. */
+const MAX_FAILURES = 50;
 /** Set by the broker on its way through, or, as CC and BCC, an instruction to send copies elsewhere. */
 const NOT_COPIED = /^(x-death|x-(first|last)-death-.*|x-delivery-count|x-acquired-count|CC|BCC)$/;
 
@@ -42,23 +44,23 @@ export type ReadMessage =
 
 /** CloudEvents 1.0, AMQP binding, binary mode. */
 export function publicationOf(row: OutboxMessage, source: ServiceName, traceparent: string | null): Options.Publish {
-  const attributes = {
-    specversion: '1.0',
-    id: row.id,
-    source: sourceOf(source),
-    type: row.type,
-    time: row.occurredAt.toISOString(),
-    subject: row.subject,
-    sequence: row.sequence,
-    ...(traceparent ? { traceparent } : {}),
-  };
   return {
     messageId: row.id,
     type: row.type,
     contentType: CONTENT_TYPE,
     persistent: true,
     mandatory: row.mandatory,
-    headers: Object.fromEntries(Object.entries(attributes).map(([name, value]) => [CLOUD_EVENTS + name, value])),
+    headers: {
+      'cloudEvents:specversion': '1.0',
+      'cloudEvents:id': row.id,
+      'cloudEvents:source': sourceOf(source),
+      'cloudEvents:type': row.type,
+      'cloudEvents:time': row.occurredAt.toISOString(),
+      'cloudEvents:subject': row.subject,
+      'cloudEvents:sequence': row.sequence,
+      // A header that is undefined isn't sent.
+      'cloudEvents:traceparent': traceparent ?? undefined,
+    },
   };
 }
 
@@ -107,7 +109,7 @@ export function failuresOf(headers: MessagePropertyHeaders | undefined): Failure
   }
   return {
     attempt: typeof attempt === 'number' && attempt > 1 && attempt <= MAX_ATTEMPTS ? Math.trunc(attempt) : 1,
-    history: Array.isArray(history) ? history.filter(isFailure) : [],
+    history: Array.isArray(history) ? history.filter(isFailure).slice(-MAX_FAILURES) : [],
   };
 }
 
@@ -117,7 +119,10 @@ export const failureOf = ({ name, message }: Error): Failure => ({
 });
 
 /** Everything the publisher said, for publishing the same bytes again with our own headers added. */
-export function republicationOf({ properties }: Message, ours: Record<string, unknown>): Options.Publish {
+export function republicationOf(
+  { properties }: Pick<Message, 'properties'>,
+  ours: Record<string, unknown>,
+): Options.Publish {
   const headers = Object.fromEntries(
     Object.entries(properties.headers ?? {}).filter(([name]) => !NOT_COPIED.test(name)),
   );
@@ -132,6 +137,20 @@ export function republicationOf({ properties }: Message, ours: Record<string, un
   };
 }
 
+/** A dead letter as it was published, to be tried from the first attempt again; what went wrong stays with it. */
+export function replayOf({ properties, history, reason }: DeadLetter): Options.Publish {
+  const {
+    [HEADERS.attempt]: _attempt,
+    [HEADERS.reason]: _reason,
+    [HEADERS.detail]: _detail,
+    ...headers
+  } = properties.headers as Record<string, unknown>;
+  const replayed: Failure = { at: new Date().toISOString(), error: `replayed after ${reason}` };
+  const failures = JSON.stringify([...history, replayed].slice(-MAX_FAILURES));
+  const message = { properties: { ...properties, headers } } as Pick<Message, 'properties'>;
+  return { ...republicationOf(message, { [HEADERS.history]: failures }), expiration: undefined };
+}
+
 /** The same for the same message in the same round, so that storing it twice makes one row. */
 export function deadLetterId(queue: string, { properties, content }: Message): string {
   const { attempt } = failuresOf(properties.headers);
@@ -143,12 +162,13 @@ export function deadLetterId(queue: string, { properties, content }: Message): s
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }
 
-function attributesOf(headers: MessagePropertyHeaders | undefined): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(headers ?? {})
-      .filter(([name]) => name.startsWith(CLOUD_EVENTS))
-      .map(([name, value]) => [name.slice(CLOUD_EVENTS.length), value]),
-  );
+/** Those that there are for us; the rest may be anything. */
+const ATTRIBUTES = Object.keys(Envelope.shape).map((name) => [name, CLOUD_EVENTS + name] as const);
+
+function attributesOf(headers: MessagePropertyHeaders = {}): Record<string, unknown> {
+  const attributes: Record<string, unknown> = {};
+  for (const [name, header] of ATTRIBUTES) attributes[name] = headers[header] as unknown;
+  return attributes;
 }
 
 const issuesOf = (error: { issues: { path: PropertyKey[]; code?: string }[] }) =>
@@ -158,5 +178,7 @@ const issuesOf = (error: { issues: { path: PropertyKey[]; code?: string }[] }) =
     .join(', ');
 
 function isFailure(value: unknown): value is Failure {
-  return typeof value === 'object' && value !== null && 'at' in value && 'error' in value;
+  if (typeof value !== 'object' || value === null || !('at' in value && 'error' in value)) return false;
+  // A forged one must not make the headers too big to be published again.
+  return typeof value.at === 'string' && `${value.at}${String(value.error)}`.length <= 2 * MAX_ERROR_CHARS;
 }

@@ -8,6 +8,7 @@ import {
   type OnApplicationShutdown,
 } from '@nestjs/common';
 import { ConsumeConnection, PublishConnection } from './broker-connection.ts';
+import { DeadLetterOffice } from './dead-letter-office.ts';
 import { DeadLetters } from './dead-letters.ts';
 import { Inbox } from './inbox.ts';
 import { Live } from './live.ts';
@@ -68,7 +69,7 @@ class Background implements OnApplicationBootstrap, OnApplicationShutdown {
 @Module({})
 export class MessagingModule {
   static forRoot(options: MessagingOptions): DynamicModule {
-    const offered = [Transactions, Outbox, Inbox, Live, MessagingStatus, MessagingTransport];
+    const offered = [Transactions, Outbox, Inbox, Live, MessagingStatus, MessagingTransport, DeadLetterOffice];
     const inside = [
       MessagingMetrics,
       PublishConnection,

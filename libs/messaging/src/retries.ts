@@ -3,7 +3,7 @@ import { Logger } from '@nestjs/common';
 import type { ConsumeMessage } from 'amqplib';
 import type { PublishConnection } from './broker-connection.ts';
 import { ConfirmedPublisher } from './confirmed-publisher.ts';
-import { failureOf, failuresOf, HEADERS, republicationOf } from './message.ts';
+import { failureOf, failuresOf, HEADERS, republicationOf, type Failure } from './message.ts';
 import type { MessagingSettings } from './options.ts';
 import type { QueueSubscription } from './subscriptions.ts';
 import { Backoff } from './waiting.ts';
@@ -37,24 +37,24 @@ export class Retries {
   async retry(work: Failed, error: Error): Promise<'retried' | 'dead' | 'kept'> {
     const { attempt, history } = failuresOf(work.message.properties.headers);
     const failure = failureOf(error);
-    const failures = JSON.stringify([...history, failure]);
+    const failures = [...history, failure];
     const step = RETRY_DELAYS[attempt - 1];
     const delayMs = this.settings.retryDelaysMs[attempt - 1];
     if (!step || delayMs === undefined) return this.bury(work, 'handler-failed', failure.error, failures);
-    const headers = { [HEADERS.attempt]: attempt + 1, [HEADERS.history]: failures };
+    const headers = { [HEADERS.attempt]: attempt + 1, [HEADERS.history]: JSON.stringify(failures) };
     const expirationMs = Math.round(delayMs * (1 - JITTER + Math.random() * 2 * JITTER));
     const passed = await this.pass(work, retryQueue(work.subscription.queue, step.name), headers, expirationMs);
     return passed ? 'retried' : 'kept';
   }
 
   /** Into the dead queue, from where it is moved to `dead_letters`. */
-  async bury(work: Failed, reason: string, detail: string, failures = '[]'): Promise<'dead' | 'kept'> {
+  async bury(work: Failed, reason: string, detail: string, failures?: Failure[]): Promise<'dead' | 'kept'> {
     const { queue } = work.subscription;
-    const { attempt } = failuresOf(work.message.properties.headers);
+    const { attempt, history } = failuresOf(work.message.properties.headers);
     this.logger.error(`a message in ${queue} is given up on in attempt ${attempt}: ${reason}`);
     const headers = {
       [HEADERS.attempt]: attempt,
-      [HEADERS.history]: failures,
+      [HEADERS.history]: JSON.stringify(failures ?? history),
       [HEADERS.reason]: reason,
       [HEADERS.detail]: detail,
     };
