@@ -10,11 +10,11 @@ export class MessagingSettings {
   /** The contracts: which events exist, who publishes and who consumes them. */
   readonly events: readonly EventDefinition[] = EVENTS;
   /** Messages that the broker hands out ahead, for each queue. */
-  readonly prefetch: number = 250;
+  readonly prefetch: number = 400;
   /** Handlers that run at once, for each queue. Each holds a database connection: keep it below the pool's size. */
   readonly concurrency: number = 5;
   /** Events handled in one transaction when so many wait. With 1 each has a transaction of its own. */
-  readonly largestBatch: number = 100;
+  readonly largestBatch: number = 200;
   /** A handler that takes longer has failed: its transaction is cut off and the message is retried. */
   readonly handlerTimeoutMs: number = 30_000;
   /** Waits before each further attempt; at most as many as there are retry queues. */

@@ -29,6 +29,11 @@ const SESSION = [
   'tcp_keepalives_count=3',
 ];
 
+export interface Batch {
+  rows: OutboxMessage[];
+  more: boolean;
+}
+
 /**
  * The relay's own database session, and the partitions that it holds through it. Rows are fresh, refused (the
  * broker wouldn't take them: at most one of each aggregate) or waiting behind a refused one of their aggregate.
@@ -86,13 +91,15 @@ export class OutboxReader {
     }
   }
 
-  /** The next rows of each partition, and how many were looked at to find them. */
-  async fresh(limit: number): Promise<{ rows: OutboxMessage[]; read: number }> {
-    if (this.held.size === 0) return { rows: [], read: 0 };
+  /** The next rows of each partition after those `underWay`, and whether there may be more. */
+  async fresh(limit: number, underWay: OutboxMessage[] = []): Promise<Batch> {
+    if (this.held.size === 0) return { rows: [], more: false };
+    // By their names, because a lower position may become visible later.
     const fresh = `
       SELECT o.* FROM unnest($1::smallint[]) AS p(partition) CROSS JOIN LATERAL (
         SELECT ${COLUMNS} FROM outbox
-        WHERE partition = p.partition AND refused_at IS NULL ORDER BY position LIMIT $2) AS o`;
+        WHERE partition = p.partition AND refused_at IS NULL AND position <> ALL($3::bigint[])
+        ORDER BY position LIMIT $2) AS o`;
     // A row is marked as waiting once, so that a long queue behind refused ones isn't read over and over.
     const query = this.anyRefused
       ? `WITH fresh AS MATERIALIZED (${fresh}), waiting AS (
@@ -104,8 +111,12 @@ export class OutboxReader {
          ORDER BY position`
       : `${fresh} ORDER BY o.position`;
     const each = Math.ceil(limit / this.held.size);
-    const { rows } = await this.client.query<OutboxMessage & { waits?: boolean }>(query, [[...this.held], each]);
-    return { rows: rows.filter(({ waits }) => !waits), read: rows.length };
+    const { rows } = await this.client.query<OutboxMessage & { waits?: boolean }>(query, [
+      [...this.held],
+      each,
+      underWay.map(({ position }) => position),
+    ]);
+    return { rows: rows.filter(({ waits }) => !waits), more: rows.length >= each };
   }
 
   /** Refused rows, those that were tried the longest ago first. */

@@ -22,6 +22,14 @@ const REMOTE_WAKE_AT_MOST_EVERY_MS = 2;
 /** What was committed before the shutdown should leave before it; the rest is for the next replica. */
 const FLUSH_MS = 2_000;
 
+interface Published {
+  confirmed: OutboxMessage[];
+  refused: OutboxMessage[];
+  /** Aggregates of which an event was not confirmed. */
+  heldBack: Set<string>;
+}
+const NOTHING: Published = { confirmed: [], refused: [], heldBack: new Set() };
+
 /**
  * Publishes what Outbox wrote. Only one relay works on a partition at a time (an advisory lock held by its own
  * database session), and within an aggregate an event leaves when the one before it is confirmed: so each
@@ -113,45 +121,74 @@ export class Relay {
     }
     this.reader ??= await OutboxReader.open(this.dataSource, this.settings);
     await this.reader.takePartitions();
-    const fresh = await this.reader.fresh(BATCH_ROWS);
-    await this.publish(this.reader, fresh.rows);
+    const drained = await this.drain(this.reader);
     const probed = await this.probeRefused(this.reader);
-    return fresh.read === 0 && !probed;
+    return drained && !probed;
+  }
+
+  /**
+   * Publishes what is fresh; while one batch is being confirmed, the one before it is deleted and the one after
+   * it is read. Answers whether nothing is left to do.
+   */
+  private async drain(reader: OutboxReader): Promise<boolean> {
+    let { rows, more } = await reader.fresh(BATCH_ROWS);
+    let before: Published = NOTHING;
+    let drained = true;
+    // Refused events and free partitions have their turn, too.
+    const until = Date.now() + this.settings.pollEveryMs;
+    const turn = async () => {
+      await this.settle(reader, before);
+      return more && Date.now() < until ? reader.fresh(BATCH_ROWS, rows) : { rows: [], more: false };
+    };
+    while (rows.length > 0) {
+      const [published, next] = await Promise.all([this.publish(reader, rows), turn()]);
+      before = published;
+      // An aggregate whose event was not confirmed is held back, wherever else it stands.
+      rows = next.rows.filter(({ subject }) => !published.heldBack.has(subject));
+      drained = published.heldBack.size === 0 && !more;
+      more = next.more;
+    }
+    await this.settle(reader, before);
+    return drained && !more;
   }
 
   /** Answers whether to go on at once. */
   private async probeRefused(reader: OutboxReader): Promise<boolean> {
     if (!reader.anyRefused || Date.now() < this.probe.nextAt) return false;
     const rows = await reader.refused(this.probe.rows);
-    const confirmed = await this.publish(reader, rows);
-    const better = confirmed > 0;
+    const published = await this.publish(reader, rows);
+    await this.settle(reader, published);
+    const better = published.confirmed.length > 0;
     this.probe.rows = better ? BATCH_ROWS : PROBE_ROWS;
     this.probe.everyMs = better ? PROBE_EVERY_MS.shortest : Math.min(this.probe.everyMs * 2, PROBE_EVERY_MS.longest);
     this.probe.nextAt = better ? 0 : Date.now() + this.probe.everyMs;
     return better;
   }
 
-  /** Returns how many were confirmed. */
-  private async publish(reader: OutboxReader, rows: OutboxMessage[]): Promise<number> {
-    if (rows.length === 0) return 0;
+  private async publish(reader: OutboxReader, rows: OutboxMessage[]): Promise<Published> {
     failPoint('relay.after-read');
-    const confirmed: OutboxMessage[] = [];
-    const refused: OutboxMessage[] = [];
-    const aggregates = Map.groupBy(rows, (row) => row.subject).values();
+    const published: Published = { confirmed: [], refused: [], heldBack: new Set() };
     const inOrder = async (aggregate: OutboxMessage[]) => {
       for (const row of aggregate) {
         // Without its session the relay has lost its locks: what is not under way is somebody else's now.
         const outcome = reader.alive ? await this.publishOne(row) : 'lost';
-        if (outcome === 'confirmed') confirmed.push(row);
-        else if (outcome !== 'lost') refused.push(row);
-        if (outcome !== 'confirmed') return;
+        if (outcome === 'confirmed') {
+          published.confirmed.push(row);
+          continue;
+        }
+        if (outcome !== 'lost') published.refused.push(row);
+        published.heldBack.add(row.subject);
+        return;
       }
     };
-    await Promise.all([...aggregates].map(inOrder));
+    await Promise.all([...Map.groupBy(rows, (row) => row.subject).values()].map(inOrder));
+    return published;
+  }
+
+  private async settle(reader: OutboxReader, { confirmed, refused }: Published): Promise<void> {
     if (confirmed.length > 0) await reader.remove(confirmed);
     failPoint('relay.after-delete');
     if (refused.length > 0) await reader.refuse(refused);
-    return confirmed.length;
   }
 
   private async publishOne(row: OutboxMessage): Promise<Outcome> {

@@ -1,5 +1,7 @@
-/** Longest wait for company, and only while others are being handled: nothing waits in an idle service. */
-const LINGER_MS = 5;
+/** Longest waits for company: beside others that are being handled, and under load. An idle service never waits. */
+const LINGER_MS = { busy: 20, loaded: 5 };
+/** So many at once mean load. */
+const LOADED = 8;
 
 export interface Job {
   /** Not to be handled together with others: it was, and they failed. */
@@ -18,6 +20,7 @@ export class Workers<T extends Job> {
   private busy = 0;
   private exclusive = false;
   private limit: number;
+  private loaded = false;
   private linger: NodeJS.Timeout | undefined;
   private starting: NodeJS.Immediate | undefined;
 
@@ -33,8 +36,13 @@ export class Workers<T extends Job> {
   add(job: T): void {
     (job.suspect ? this.suspects : this.waiting).push(job);
     // In one chunk from the network are many: they are read before the first of them is begun.
-    if (this.busy === 0) this.starting ??= setImmediate(() => this.start());
-    else this.linger ??= setTimeout(() => this.start(), LINGER_MS);
+    if (this.waiting.length >= this.limit || (this.busy === 0 && !this.loaded)) {
+      this.starting ??= setImmediate(() => this.start());
+    } else this.wait();
+  }
+
+  private wait(): void {
+    this.linger ??= setTimeout(() => this.start(), this.busy > 0 ? LINGER_MS.busy : LINGER_MS.loaded);
   }
 
   private start(): void {
@@ -52,9 +60,8 @@ export class Workers<T extends Job> {
     if (this.waiting.length === 0 || this.busy >= this.concurrency) return;
     const firstAlone = this.waiting.findIndex(({ alone }) => alone);
     this.run(this.waiting.splice(0, Math.min(this.limit, firstAlone === -1 ? Infinity : firstAlone)));
-    if (this.waiting.length > 0 && this.busy < this.concurrency) {
-      this.linger = setTimeout(() => this.start(), LINGER_MS);
-    }
+    if (this.waiting.length >= this.limit) this.starting = setImmediate(() => this.start());
+    else if (this.waiting.length > 0) this.wait();
   }
 
   private run(jobs: T[]): void {
@@ -70,7 +77,12 @@ export class Workers<T extends Job> {
       } else {
         this.limit = Math.min(this.largest, this.limit * 2);
       }
-      if (this.waiting.length > 0 || this.suspects.length > 0) this.start();
+      this.loaded = jobs.length >= LOADED;
+      clearTimeout(this.linger);
+      this.linger = undefined;
+      if (this.waiting.length === 0 && this.suspects.length === 0) return;
+      if (this.loaded && again.length === 0 && this.waiting.length < this.limit) this.wait();
+      else this.start();
     });
   }
 }
