@@ -128,6 +128,27 @@ describe('what is known of a passenger', () => {
 });
 
 describe('an erasure', () => {
+  it('ends the trip that was requested at the same moment, frees its driver, and lets no other be requested', async () => {
+    const [passenger, driver] = [await platform.person('passenger'), await platform.person('driver')];
+    const trip = await platform.requestTrip(passenger);
+    await platform.accept(driver, trip.id);
+    await platform.untilStatus(driver, trip.id, 'accepted');
+    const { body: quote } = await platform.quote(passenger);
+    await tell('passenger', [told(PassengerErased, 2, { passengerId: passenger.id })]);
+    sent += 2;
+    await allHandled();
+    expect(await platform.get(driver, trip.id)).toMatchObject({ status: 'cancelled', cancelledBy: 'passenger' });
+    await eventually(() =>
+      expect(platform.messages.of(trip.id).at(-1)).toMatchObject({
+        type: 'trip.cancelled',
+        sequence: 3,
+        payload: { driverId: driver.id },
+      }),
+    );
+    const again = await platform.call('POST', '/v1/trips', { as: passenger, body: { quoteId: quote.quoteId } });
+    expect(again).toMatchObject({ status: 401, body: { code: 'TOKEN_INVALID' } });
+  });
+
   it('takes names, vehicles and words, and no late event brings them back', async () => {
     const [passenger, driver] = [await platform.person('passenger'), await platform.person('driver')];
     const [passengerId, driverId] = [passenger.id, driver.id];

@@ -36,9 +36,9 @@ export class PeopleService {
 
   /** The name goes, and whatever anybody wrote on the passenger's trips. The trips stay: money was owed for them. */
   async erasePassenger(tx: EntityManager, passengerId: string): Promise<void> {
+    await keepNewest(tx, 'passengers', passengerId, 'profile_sequence', ERASED_SEQUENCE, { first_name: null });
     await tx.query('UPDATE trips SET cancel_reason = NULL WHERE passenger_id = $1', [passengerId]);
     await eraseComments(tx, passengerId);
-    await keepNewest(tx, 'passengers', passengerId, 'profile_sequence', ERASED_SEQUENCE, { first_name: null });
   }
 
   async eraseDriver(tx: EntityManager, driverId: string): Promise<void> {
@@ -49,11 +49,13 @@ export class PeopleService {
   }
 
   /**
-   * The passenger who wants a trip; null when no event has told of them yet, which is no reason to refuse.
-   * @throws DomainError ACCOUNT_SUSPENDED
+   * The passenger who wants a trip; null when no event has told of them yet, which is no reason to refuse. Stays as
+   * it is until the transaction ends: whoever erases the passenger next finds the trip.
+   * @throws DomainError ACCOUNT_SUSPENDED, TOKEN_INVALID when the account is gone and its session soon will be
    */
   async passengerInGoodStanding(tx: EntityManager, passengerId: string): Promise<Passenger | null> {
-    const passenger = await tx.findOneBy(Passenger, { id: passengerId });
+    const passenger = await tx.findOne(Passenger, { where: { id: passengerId }, lock: { mode: 'pessimistic_read' } });
+    if (passenger?.profileSequence === ERASED_SEQUENCE) throw new DomainError('TOKEN_INVALID');
     if (passenger?.suspended) throw new DomainError('ACCOUNT_SUSPENDED');
     return passenger;
   }

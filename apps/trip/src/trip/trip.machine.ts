@@ -22,6 +22,9 @@ export function transition(from: TripStatus, action: TripAction): TripStatus {
 /** A driver is on the way to the passenger, or drives with them. */
 export const UNDER_WAY: readonly TripStatus[] = ['accepted', 'arrived', 'in_progress'];
 
+/** The passenger is not on board yet: the trip may still be cancelled. */
+export const BEFORE_THE_RIDE: readonly TripStatus[] = ['requested', 'accepted', 'arrived'];
+
 /** Which of a trip's times an action sets. */
 export const STAMP = {
   accept: 'acceptedAt',

@@ -3,6 +3,7 @@ import type { Config } from '../config.ts';
 import { PeopleModule } from '../people/people.module.ts';
 import { QuoteModule } from '../quote/quote.module.ts';
 import { DriverEventsController } from './driver-events.controller.ts';
+import { PassengerEventsController } from './passenger-events.controller.ts';
 import { TripController } from './trip.controller.ts';
 import { TripService } from './trip.service.ts';
 import { TripStreams } from './trip.streams.ts';
@@ -14,7 +15,7 @@ export class TripModule {
     return {
       module: TripModule,
       imports: [PeopleModule, QuoteModule.forRoot(config)],
-      controllers: [TripController, DriverEventsController],
+      controllers: [TripController, DriverEventsController, PassengerEventsController],
       providers: [
         TripService,
         TripStreams,

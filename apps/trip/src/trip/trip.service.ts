@@ -12,7 +12,7 @@ import { Rating } from './rating.entity.ts';
 import { toRatingView, toView, TripId, type RatingRequest, type RatingView, type TripView } from './trip.dto.ts';
 import { Trip, TripSnapshot } from './trip.entity.ts';
 import { fact, factOf, type Fact } from './trip.facts.ts';
-import { STAMP, transition, UNDER_WAY, type TripAction } from './trip.machine.ts';
+import { BEFORE_THE_RIDE, STAMP, transition, UNDER_WAY, type TripAction } from './trip.machine.ts';
 import { tripPolicy, type TripPermission } from './trip.policy.ts';
 import { TripStreams } from './trip.streams.ts';
 
@@ -133,6 +133,16 @@ export class TripService {
   async giveUp(tx: EntityManager, tripId: string): Promise<void> {
     const trip = await this.lock(tx, tripId);
     if (trip?.status === 'requested') await this.advance(tx, trip, 'giveUp');
+  }
+
+  /** The passenger is gone. A trip that they are not on yet would take a driver to nobody: it ends as their cancelling. */
+  async passengerErased(tx: EntityManager, passengerId: string): Promise<void> {
+    await this.people.erasePassenger(tx, passengerId);
+    const before = await tx.find(Trip, {
+      where: { passengerId, status: In(BEFORE_THE_RIDE) },
+      lock: { mode: 'pessimistic_write' },
+    });
+    for (const trip of before) await this.advance(tx, trip, 'cancel', { cancelledBy: 'passenger' });
   }
 
   /** Gives up trips requested longer ago than that; any number of replicas may do so at once. Returns how many. */

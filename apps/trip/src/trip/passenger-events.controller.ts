@@ -8,13 +8,15 @@ import {
 import { Delivery, Inbox } from '@cabstand/messaging';
 import { Controller } from '@nestjs/common';
 import { Ctx, EventPattern, Payload } from '@nestjs/microservices';
-import { PeopleService } from './people.service.ts';
+import { PeopleService } from '../people/people.service.ts';
+import { TripService } from './trip.service.ts';
 
 /** What the trip service does when a passenger fact arrives. */
 @Controller()
 export class PassengerEventsController {
   constructor(
     private readonly inbox: Inbox,
+    private readonly trips: TripService,
     private readonly people: PeopleService,
   ) {}
 
@@ -38,6 +40,6 @@ export class PassengerEventsController {
 
   @EventPattern<string>(PassengerErased.type)
   onErased(@Payload() { passengerId }: PassengerErased, @Ctx() delivery: Delivery): Promise<void> {
-    return this.inbox.once(delivery, (tx) => this.people.erasePassenger(tx, passengerId));
+    return this.inbox.once(delivery, (tx) => this.trips.passengerErased(tx, passengerId));
   }
 }
