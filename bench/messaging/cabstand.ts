@@ -6,6 +6,7 @@ import { BODY_BYTES } from './event.ts';
 import type { Pipeline } from './pipeline.ts';
 import type { BenchRuntime } from './runtime.ts';
 import type { ServiceSettings } from './workers/cabstand-publisher.ts';
+import type { Written } from './workers/measuring.ts';
 
 /** Aggregates have a few events each, as trips do, and never two in a row. */
 const EVENTS_PER_AGGREGATE = 4;
@@ -16,7 +17,10 @@ const TEMPLATES = 64;
 export interface Cabstand extends Pipeline {
   /** Writes a backlog straight into the outbox. Answers when it was committed. */
   fill(count: number, bodyBytes?: number): Promise<number>;
-  write(durationMs: number, withEvents: boolean): Promise<{ startedAt: number; endedAt: number; count: number }>;
+  /** Commits business rows with their events for so long, and answers how many a second were brought and handled. */
+  sustain(writers: number, durationMs: number): Promise<number>;
+  /** The same writers and business rows, and no events. */
+  writeAlone(writers: number, durationMs: number): Promise<number>;
 }
 
 export const settingsOf = (runtime: BenchRuntime, service: 'trip' | 'passenger'): ServiceSettings => ({
@@ -29,10 +33,15 @@ export async function startCabstand(runtime: BenchRuntime, file: (name: string) 
   const consumer = await startWorker(file('cabstand-consumer'), settingsOf(runtime, 'passenger'));
   const publisher = await startWorker(file('cabstand-publisher'), settingsOf(runtime, 'trip'));
   const fill = (count: number, bodyBytes = BODY_BYTES) => fillOutbox(runtime, publisher, count, bodyBytes);
+  const write = (writers: number, durationMs: number, withEvents: boolean) =>
+    publisher.call<Written>('write', { writers, durationMs, withEvents, bodyBytes: BODY_BYTES });
   return {
     workers: { publisher, consumer },
     fill,
-    reset: () => reset(runtime),
+    prepare: async () => {
+      await untilEmpty(runtime);
+      await runtime.emptyTables();
+    },
     drain: async (count, bodyBytes = BODY_BYTES) => {
       await consumer.call('begin', { keepTimes: false });
       const startedAt = await fill(count, bodyBytes);
@@ -42,8 +51,17 @@ export async function startCabstand(runtime: BenchRuntime, file: (name: string) 
       await assertExactlyOnce(runtime, count + 1);
       return count / ((endedAt - startedAt) / 1_000);
     },
-    write: (durationMs, withEvents) =>
-      publisher.call('write', { writers: 16, durationMs, withEvents, bodyBytes: BODY_BYTES }),
+    sustain: async (writers, durationMs) => {
+      await consumer.call('begin', { keepTimes: false });
+      const { startedAt, count } = await write(writers, durationMs, true);
+      const endedAt = await consumer.call<number>('reached', { count });
+      await assertExactlyOnce(runtime, count);
+      return count / ((endedAt - startedAt) / 1_000);
+    },
+    writeAlone: async (writers, durationMs) => {
+      const { startedAt, endedAt, count } = await write(writers, durationMs, false);
+      return count / ((endedAt - startedAt) / 1_000);
+    },
   };
 }
 
@@ -74,18 +92,18 @@ async function fillOutbox({ publisherDb }: BenchRuntime, publisher: Worker, coun
 }
 
 /** What is fast and wrong is no figure. */
-async function assertExactlyOnce({ publisherDb, consumerDb }: BenchRuntime, count: number): Promise<void> {
-  const { rows } = await consumerDb.query<{ events: number; effects: number }>(
+async function assertExactlyOnce(runtime: BenchRuntime, count: number): Promise<void> {
+  const { rows } = await runtime.consumerDb.query<{ events: number; effects: number }>(
     'SELECT count(DISTINCT event_id)::int AS events, count(*)::int AS effects FROM seen_rides',
   );
   const { events, effects } = rows[0]!;
   if (events !== count || effects !== count) {
     throw new Error(`${count} events were committed, ${events} handled, with ${effects} effects`);
   }
-  await untilEmpty(publisherDb);
+  await untilEmpty(runtime);
 }
 
-async function untilEmpty(publisherDb: BenchRuntime['publisherDb']): Promise<void> {
+async function untilEmpty({ publisherDb }: BenchRuntime): Promise<void> {
   const deadline = nowMs() + 30_000;
   for (;;) {
     const { rowCount } = await publisherDb.query('SELECT FROM outbox LIMIT 1');
@@ -93,11 +111,4 @@ async function untilEmpty(publisherDb: BenchRuntime['publisherDb']): Promise<voi
     if (nowMs() > deadline) throw new Error('what was published stays in the outbox');
     await wait(5);
   }
-}
-
-/** Every measurement begins with empty tables. */
-async function reset({ publisherDb, consumerDb }: BenchRuntime): Promise<void> {
-  await untilEmpty(publisherDb);
-  await publisherDb.query('TRUNCATE outbox, rides, polled_outbox');
-  await consumerDb.query('TRUNCATE inbox, seen_rides');
 }

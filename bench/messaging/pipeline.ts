@@ -5,8 +5,8 @@ import type { Pace } from './workers/measuring.ts';
 /** Something that brings events from one process to another. */
 export interface Pipeline {
   workers: { publisher: Worker; consumer: Worker };
-  /** Makes what earlier measurements left go away. */
-  reset(): Promise<void>;
+  /** To be called before each measurement: what earlier ones left goes away. */
+  prepare(): Promise<void>;
   /** Brings so many events from where they wait to where they are handled. Answers events per second. */
   drain(count: number, bodyBytes?: number): Promise<number>;
 }

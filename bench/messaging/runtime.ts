@@ -12,7 +12,7 @@ import {
   secret,
   serviceUsers,
   startPostgres,
-  startRabbitmqNode,
+  startPrivateBroker,
   startTimeOf,
   stopProcess,
   vhostDefinitions,
@@ -33,10 +33,13 @@ export interface BenchRuntime {
   amqpUrl: string;
   brokers: Record<'trip' | 'passenger', { amqpUrl: string; managementUrl: string }>;
   versions: Record<string, string>;
-  pids: { postgres: number; rabbitmq: number };
+  /** The broker’s is null where it runs in a container. */
+  pids: { postgres: number; rabbitmq: number | null };
   publisherDb: pg.Pool;
   consumerDb: pg.Pool;
   management: Management;
+  /** Every measurement begins with empty tables. */
+  emptyTables(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -59,7 +62,9 @@ export async function startRuntime(): Promise<BenchRuntime> {
     const postgres = await startPostgres({ dir, port: await freePort(), durable: true });
     stops.push(() => postgres.stop());
     const ports = { amqpPort: await freePort(), managementPort: await freePort() };
-    const rabbitmq = await startRabbitmqNode({ dir, ...ports, accounts: installationAccounts(dir) });
+    const rabbitmq = await startPrivateBroker({ dir, ...ports, accounts: installationAccounts(dir) }, (line) =>
+      console.error(line),
+    );
     stops.push(() => rabbitmq.stop());
     const accounts: Accounts = {
       vhost: VHOST,
@@ -85,6 +90,10 @@ export async function startRuntime(): Promise<BenchRuntime> {
       versions: { PostgreSQL: rows[0]!.server_version, RabbitMQ: rabbitmq_version },
       pids: { postgres: postgres.pid, rabbitmq: rabbitmq.pid },
       ...{ publisherDb, consumerDb, management, stop },
+      emptyTables: async () => {
+        await publisherDb.query('TRUNCATE outbox, rides, polled_outbox');
+        await consumerDb.query('TRUNCATE inbox, seen_rides');
+      },
     };
   } catch (error) {
     await stop();

@@ -67,8 +67,17 @@ export interface Writing {
   durationMs: number;
 }
 
+export interface Written {
+  startedAt: number;
+  endedAt: number;
+  count: number;
+}
+
 /** So many writers, each as fast as it can. Answers when they began and how much they wrote. */
-export async function written({ writers, durationMs }: Writing, write: (id: string) => Promise<void>) {
+export async function written(
+  { writers, durationMs }: Writing,
+  write: (id: string) => Promise<void>,
+): Promise<Written> {
   const startedAt = nowMs();
   let count = 0;
   const writer = async () => {
@@ -77,6 +86,9 @@ export async function written({ writers, durationMs }: Writing, write: (id: stri
   await Promise.all(Array.from({ length: writers }, writer));
   return { startedAt, endedAt: nowMs(), count };
 }
+
+/** Publications whose confirms may be outstanding, for everything that doesn't decide it itself. */
+export const WINDOW = 500;
 
 /** Calls `fn` so often, with at most `width` under way. */
 export async function pipelined(count: number, width: number, fn: (index: number) => Promise<unknown>): Promise<void> {

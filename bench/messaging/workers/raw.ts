@@ -3,13 +3,11 @@ import { connect } from 'amqplib';
 import { nowMs } from '../../harness/machine.ts';
 import { serve, type Commands } from '../../harness/worker.ts';
 import { BODY_BYTES, rideNoted } from '../event.ts';
-import { paced, pipelined, Tally, usage, type Pace } from './measuring.ts';
+import { paced, pipelined, Tally, usage, WINDOW, type Pace } from './measuring.ts';
 
 const EXCHANGE = 'raw.events';
 const ROUTING_KEY = 'ride.noted';
 const PREFETCH = 500;
-/** Publications whose confirms may be outstanding. */
-const WINDOW = 500;
 
 export interface ReferenceSettings {
   amqpUrl: string;

@@ -1,0 +1,47 @@
+import { compileWorkers } from '../harness/processes.ts';
+import { startCabstand, type Cabstand } from './cabstand.ts';
+import type { Pipeline } from './pipeline.ts';
+import { startFramework, startPolling, startRaw, type Polling } from './references.ts';
+import type { BenchRuntime } from './runtime.ts';
+
+interface Both {
+  without: Pipeline;
+  withInbox: Pipeline;
+}
+
+/** Everything that is measured: a publisher and a consumer process of each, which wait while others have their turn. */
+export interface Fleet {
+  cabstand: Cabstand;
+  raw: Pipeline;
+  /** Null with `--no-references`. */
+  references: { nest: Both; golevelup: Both; typical: Polling; naive: Polling } | null;
+  stop(): Promise<void>;
+}
+
+const OWN = ['cabstand-publisher', 'cabstand-consumer', 'raw'];
+const REFERENCES = ['nest', 'golevelup', 'polling'];
+
+export async function startFleet(runtime: BenchRuntime, withReferences: boolean): Promise<Fleet> {
+  const file = await compileWorkers('bench/messaging/workers', [...OWN, ...(withReferences ? REFERENCES : [])]);
+  // First, because it makes the tables that the references' inbox is in too.
+  const cabstand = await startCabstand(runtime, file);
+  const raw = await startRaw(runtime, file);
+  const references = withReferences
+    ? {
+        nest: await startFramework(runtime, file('nest')),
+        golevelup: await startFramework(runtime, file('golevelup')),
+        ...(await startPolling(runtime, file)),
+      }
+    : null;
+  const pipelines = [
+    cabstand,
+    raw,
+    ...(references ? [references.nest.without, references.golevelup.without, references.typical] : []),
+  ];
+  return {
+    ...{ cabstand, raw, references },
+    stop: async () => {
+      await Promise.all(pipelines.flatMap(({ workers }) => [workers.publisher.stop(), workers.consumer.stop()]));
+    },
+  };
+}
