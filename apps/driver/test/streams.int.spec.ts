@@ -57,6 +57,10 @@ describe('a driver’s stream', () => {
     const offered = await follow(driver);
     await offered.until([{ id: '1', event: 'offer', data: { offerId, tripId } }]);
     await offered.close();
+    // What came last is not of this stream: as on a first visit.
+    const lost = await follow(driver, 0, '999999');
+    await lost.until([{ id: '1', event: 'offer', data: { offerId, tripId } }]);
+    await lost.close();
 
     await platform.answer(driver, offerId, 'accept');
     await platform.messages.publish(

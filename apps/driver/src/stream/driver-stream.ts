@@ -62,10 +62,17 @@ export class DriverStream implements OnApplicationBootstrap, OnModuleDestroy {
     const driverId = this.sessions.accountIdOf(principal);
     const availability = await this.dataSource.manager.findOneBy(Availability, { driverId });
     workPolicy.check(principal, 'work', availability);
+    let newest = BigInt(availability.streamSequence);
     return {
       principal,
       allowed: () => workPolicy.allows(principal, 'work', availability),
-      read: (cursor) => (cursor === null ? this.current(driverId) : this.after(driverId, cursor)),
+      read: async (cursor) => {
+        // A cursor from beyond the end is another driver's: start anew instead of waiting for ever.
+        const isOurs = cursor !== null && BigInt(cursor) <= newest;
+        const news = isOurs ? await this.after(driverId, cursor) : await this.current(driverId);
+        newest = BigInt(news.cursor);
+        return news;
+      },
       subscribe: ({ wake }) => this.listen(driverId, wake),
     };
   }
