@@ -78,43 +78,44 @@ export class IdempotencyInterceptor implements NestInterceptor, OnApplicationBoo
     reply: FastifyReply,
     next: CallHandler,
   ): Promise<unknown> {
-    const hash = requestHash(request);
+    const hash = requestHash(request, key);
+    const id = createHash('sha256').update(`${scope}\n${key}`).digest();
     return this.transactions.run(async (tx) => {
       // Held until the first request has committed or rolled back, and by the server alone if this process dies.
-      const lock = createHash('sha256').update(`${scope}\n${key}`).digest().readBigInt64BE();
       const [{ locked }] = await tx.query<[{ locked: boolean }]>('SELECT pg_try_advisory_xact_lock($1) AS locked', [
-        String(lock),
+        String(id.readBigInt64BE()),
       ]);
       if (!locked) throw new DomainError('IDEMPOTENCY_IN_FLIGHT', undefined, { retryAfterS: 1 });
 
-      const first = await this.find(tx, scope, key);
+      const first = await this.find(tx, scope, id);
       if (first && !first.requestHash.equals(hash)) throw new DomainError('IDEMPOTENCY_KEY_REUSED');
       if (first) {
         void reply.status(first.status);
         return first.body ?? undefined;
       }
       const body: unknown = await lastValueFrom(next.handle(), { defaultValue: undefined });
-      await this.keep(tx, scope, key, { requestHash: hash, status: reply.statusCode, body });
+      await this.keep(tx, scope, id, { requestHash: hash, status: reply.statusCode, body });
       return body;
     });
   }
 
-  private async find(tx: EntityManager, scope: string, key: string): Promise<FirstAnswer | undefined> {
+  private async find(tx: EntityManager, scope: string, id: Buffer): Promise<FirstAnswer | undefined> {
     const rows = await tx.query<FirstAnswer[]>(
       `SELECT request_hash AS "requestHash", status, body FROM idempotency_keys
        WHERE scope = $1 AND key = $2 AND created_at > now() - $3::interval`,
-      [scope, key, KEEP],
+      [scope, id.toString('base64url'), KEEP],
     );
     return rows[0];
   }
 
-  private async keep(tx: EntityManager, scope: string, key: string, answer: FirstAnswer): Promise<void> {
+  private async keep(tx: EntityManager, scope: string, id: Buffer, answer: FirstAnswer): Promise<void> {
+    const body = answer.body === undefined ? null : JSON.stringify(answer.body);
     await tx.query(
       // An older row is one that wasn't pruned yet.
       `INSERT INTO idempotency_keys (scope, key, request_hash, status, body) VALUES ($1, $2, $3, $4, $5)
        ON CONFLICT (scope, key) DO UPDATE
          SET request_hash = excluded.request_hash, status = excluded.status, body = excluded.body, created_at = now()`,
-      [scope, key, answer.requestHash, answer.status, answer.body === undefined ? null : JSON.stringify(answer.body)],
+      [scope, id.toString('base64url'), answer.requestHash, answer.status, body],
     );
   }
 

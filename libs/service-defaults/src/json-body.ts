@@ -1,14 +1,17 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { DomainError } from '@cabstand/contracts';
-import { createHash } from 'node:crypto';
+import { createHash, createHmac } from 'node:crypto';
 import { RequestInvalid } from './problem.ts';
 
 /** Bodies that came with an idempotency key: what it was used for is recognised by these bytes. */
 const hashes = new WeakMap<FastifyRequest, Buffer>();
 
-/** SHA-256 of method, path and body as they were sent. */
-export function requestHash(request: FastifyRequest): Buffer {
-  return createHash('sha256')
+/**
+ * Recognises method, path and body as they were sent. A registration's body holds a password, which a bare hash would
+ * let whoever reads the database guess at full speed: it is keyed with the idempotency key, which is not stored.
+ */
+export function requestHash(request: FastifyRequest, key: string): Buffer {
+  return createHmac('sha256', key)
     .update(`${request.method} ${request.url}\n`)
     .update(hashes.get(request) ?? '')
     .digest();

@@ -61,6 +61,14 @@ test('refuses the key with another body, and on another route', async () => {
   expect(await texts()).toEqual(['one']);
 });
 
+test('keeps nothing that a password in the body could be guessed by', async () => {
+  const key = crypto.randomUUID();
+  for (const other of [key, crypto.randomUUID()]) await post(other, { text: 'secret' });
+  const { rows } = await database.query<{ key: string; request_hash: Buffer }>('SELECT * FROM idempotency_keys');
+  expect(JSON.stringify(rows)).not.toContain(key);
+  expect(new Set(rows.map((row) => row.request_hash.toString('hex'))).size).toBe(2);
+});
+
 test('keeps the keys of one person from another’s', async () => {
   const other = await world.issuer.token('passenger', crypto.randomUUID());
   const mine = await post('k1', { text: 'mine' });
