@@ -1,7 +1,6 @@
-import { randomUUID } from 'node:crypto';
-import { TripRequested } from '@cabstand/contracts';
-import { eventually } from '@cabstand/testing';
-import { connect, type ChannelModel, type ConfirmChannel, type Options } from 'amqplib';
+import { TripCompleted, TripRequested } from '@cabstand/contracts';
+import { eventually, messageOf, POISON, type TestMessage } from '@cabstand/testing';
+import { connect, type ChannelModel, type ConfirmChannel } from 'amqplib';
 import {
   createPair,
   deadLettersOf,
@@ -9,6 +8,7 @@ import {
   publish,
   queueDepth,
   tripRequested,
+  type Handle,
   type Pair,
   type Service,
 } from './service.ts';
@@ -20,13 +20,16 @@ let admin: ChannelModel;
 let channel: ConfirmChannel;
 const QUEUE = 'passenger.trip-events';
 const failing = new Set<string>();
+const hanging = new Set<string>();
 
 beforeAll(async () => {
   pair = await createPair();
   trip = await pair.startTrip();
-  passenger = await pair.startPassenger(({ envelope }) =>
-    failing.has(envelope.subject) ? Promise.reject(new Error('no such passenger')) : Promise.resolve(),
-  );
+  const handle: Handle = ({ envelope }) => {
+    if (hanging.has(envelope.subject)) return new Promise(() => undefined);
+    return failing.has(envelope.subject) ? Promise.reject(new Error('no such passenger')) : Promise.resolve();
+  };
+  passenger = await pair.startPassenger(handle, { handlerTimeoutMs: 1_000 });
   admin = await connect(pair.broker.adminUrl);
   channel = await admin.createConfirmChannel();
 });
@@ -35,37 +38,9 @@ afterAll(async () => {
   await pair.drop();
 });
 
-interface Poison {
-  body: Buffer;
-  routingKey: string;
-  options: Options.Publish & { headers: Record<string, unknown> };
-}
+const goodMessage = () => messageOf('trip', TripRequested.type, tripRequested());
 
-function goodMessage(): Poison {
-  const payload = tripRequested();
-  const id = randomUUID();
-  return {
-    body: Buffer.from(JSON.stringify(payload)),
-    routingKey: TripRequested.type,
-    options: {
-      messageId: id,
-      type: TripRequested.type,
-      contentType: 'application/json',
-      persistent: true,
-      headers: {
-        'cloudEvents:specversion': '1.0',
-        'cloudEvents:id': id,
-        'cloudEvents:source': '/cabstand/trip',
-        'cloudEvents:type': TripRequested.type,
-        'cloudEvents:time': new Date().toISOString(),
-        'cloudEvents:subject': payload.tripId,
-        'cloudEvents:sequence': 1,
-      },
-    },
-  };
-}
-
-async function send({ body, routingKey, options }: Poison): Promise<void> {
+async function send({ body, routingKey, options }: TestMessage): Promise<void> {
   channel.publish('trip.events', routingKey, body, options);
   await channel.waitForConfirms();
 }
@@ -77,15 +52,18 @@ async function expectQueuesEmpty(): Promise<void> {
   }
 }
 
+const untilDead = (service: Service, id: string) =>
+  eventually(async () => {
+    const found = (await deadLettersOf(service)).find(({ message_id }) => message_id === id);
+    if (!found) throw new Error('not there yet');
+    return found;
+  });
+
 it('retries after each delay, then sets the message aside with its bytes and its history', async () => {
   const payload = tripRequested();
   failing.add(payload.tripId);
   const id = await publish(trip, payload);
-  const letter = await eventually(async () => {
-    const found = (await deadLettersOf(passenger)).find(({ message_id }) => message_id === id);
-    if (!found) throw new Error('not there yet');
-    return found;
-  });
+  const letter = await untilDead(passenger, id);
   expect(letter).toMatchObject({ queue: QUEUE, type: TripRequested.type, reason: 'handler-failed', attempts: 3 });
   expect(letter.history.map(({ error }) => error)).toEqual(Array(3).fill('Error: no such passenger'));
   expect(JSON.parse(letter.body.toString())).toEqual(payload);
@@ -94,55 +72,24 @@ it('retries after each delay, then sets the message aside with its bytes and its
   await expectQueuesEmpty();
 });
 
-const header = (name: string, value: unknown) => (message: Poison) => {
-  if (value === undefined) delete message.options.headers[name];
-  else message.options.headers[name] = value;
-};
+it('sets aside what a handler hangs on, and handles others meanwhile', async () => {
+  const payload = tripRequested();
+  hanging.add(payload.tripId);
+  const id = await publish(trip, payload);
+  const good = await publish(trip);
+  await eventually(async () => expect(await effectsOf(passenger)).toContain(good));
+  const letter = await untilDead(passenger, id);
+  expect(letter).toMatchObject({ queue: QUEUE, reason: 'handler-failed', attempts: 3 });
+  expect(letter.history.map(({ error }) => error)).toEqual(Array(3).fill(expect.stringMatching(/^HandlerTimeout: /)));
+  expect(JSON.parse(letter.body.toString())).toEqual(payload);
+  expect(await effectsOf(passenger)).not.toContain(id);
+  await expectQueuesEmpty();
+});
 
-const POISON: [string, string, (message: Poison) => void][] = [
-  ['not JSON', 'malformed', (m) => (m.body = Buffer.from('{"tripId":'))],
-  ['not UTF-8', 'malformed', (m) => (m.body = Buffer.from([0x22, 0xff, 0xfe, 0x22]))],
-  ['an empty body', 'malformed', (m) => (m.body = Buffer.alloc(0))],
-  ['wrong schema', 'malformed', (m) => (m.body = Buffer.from('{"tripId":"1"}'))],
-  ['null', 'malformed', (m) => (m.body = Buffer.from('null'))],
-  ['deep', 'malformed', (m) => (m.body = Buffer.from('['.repeat(100_000) + ']'.repeat(100_000)))],
-  ['huge', 'too-big', (m) => (m.body = Buffer.alloc(1024 * 1024, ' '))],
-  ['wrong content type', 'malformed', (m) => (m.options.contentType = 'text/plain')],
-  ['a type without handler', 'unknown-type', header('cloudEvents:type', 'trip.teleported')],
-  ['a future version', 'unknown-type', header('cloudEvents:type', 'trip.requested.v2')],
-  ['another type than its routing key', 'malformed', header('cloudEvents:type', 'trip.completed')],
-  ['no envelope', 'malformed', (m) => (m.options.headers = {})],
-  ['another specversion', 'malformed', header('cloudEvents:specversion', '0.3')],
-  ['no subject', 'malformed', header('cloudEvents:subject', undefined)],
-  ['another subject than the payload', 'malformed', header('cloudEvents:subject', randomUUID())],
-  ['a sequence below 1', 'malformed', header('cloudEvents:sequence', 0)],
-  ['a forged source', 'malformed', header('cloudEvents:source', '/cabstand/driver')],
-  ['a forged message id', 'malformed', (m) => (m.options.messageId = 'x')],
-  ['no message id', 'malformed', (m) => delete m.options.messageId],
-  ['NUL and half a surrogate pair in its headers', 'malformed', header('cloudEvents:id', 'a\0b\ud800')],
-  [
-    'a copy instruction',
-    'malformed',
-    (m) => {
-      m.options.CC = 'passenger.trip-events.retry.30s';
-      m.body = Buffer.from('x');
-    },
-  ],
-  [
-    'a forged count of attempts',
-    'malformed',
-    (m) => {
-      m.options.headers['x-messaging-attempt'] = 'many';
-      m.options.headers['x-messaging-history'] = '{';
-      m.body = Buffer.from('x');
-    },
-  ],
-];
-
-it.each(POISON)('sets aside %s at once (%s), and handles the next message', async (_, reason, spoil) => {
+it.each(POISON)('sets aside $name at once ($reason), and handles the next message', async ({ reason, spoil }) => {
   const before = (await deadLettersOf(passenger)).length;
   const poison = goodMessage();
-  spoil(poison);
+  spoil(poison, { queue: QUEUE, otherType: TripCompleted.type });
   await send(poison);
   const good = goodMessage();
   await send(good);
@@ -187,11 +134,7 @@ it('takes over what the broker set aside, because it took the process down too o
     await killer.close();
   }
   const next = await pair.startPassenger();
-  const letter = await eventually(async () => {
-    const found = (await deadLettersOf(next)).find(({ message_id }) => message_id === id);
-    if (!found) throw new Error('not there yet');
-    return found;
-  });
+  const letter = await untilDead(next, id);
   expect(letter).toMatchObject({ queue: QUEUE, type: TripRequested.type, reason: 'delivery-limit' });
   // What was not acknowledged would go back into the queue.
   await next.stop();
