@@ -58,13 +58,15 @@ describe('registration', () => {
 describe('the own account', () => {
   it('can be read, changed, exported and erased', async () => {
     const driver = await platform.hire();
-    const change = { phone: '+49 30 7654321', name: 'Ada Lovelace' };
+    const vehicle = { make: 'Opel', model: 'Corsa', colour: 'blue', plate: 'B OC 7' };
+    const change = { phone: '+49 30 7654321', name: 'Ada Lovelace', vehicle };
     const changed = await platform.call<DriverView>('PATCH', '/v1/drivers/me', { as: driver, body: change });
     expect(changed).toMatchObject({ status: 200, body: { ...change, status: 'online' } });
     const nothing = await platform.call<DriverView>('PATCH', '/v1/drivers/me', { as: driver, body: {} });
     expect(nothing).toMatchObject({ status: 200, body: change });
     const exported = await platform.call('GET', '/v1/drivers/me/export', { as: driver });
     expect(exported).toMatchObject({ status: 200, body: { profile: { email: driver.email }, position: PICKUP } });
+    expect(exported.body).toMatchObject({ sessions: [{ endedAt: null }] });
     expect(JSON.stringify(exported.body)).not.toContain('argon2');
 
     expect(await platform.call('DELETE', '/v1/drivers/me', { as: driver })).toMatchObject({ status: 204 });
@@ -77,6 +79,8 @@ describe('the own account', () => {
     await eventually(() => expect(platform.messages.of(driver.id, 'driver.erased')).toHaveLength(1));
     const sequences = platform.messages.of(driver.id).map(({ sequence }) => sequence);
     expect(sequences).toEqual([1, 2, 3, 4]);
+    const updated = { driverId: driver.id, firstName: 'Ada', vehicle, status: 'online' };
+    expect(platform.messages.of(driver.id, 'driver.updated').at(-1)!.payload).toEqual(updated);
   });
 
   it('is nobody else’s: not another role’s, another issuer’s or an unknown driver’s', async () => {

@@ -78,6 +78,7 @@ export const DriverExport = z
         pickupDistanceM: z.int(),
       }),
     ),
+    sessions: z.array(z.strictObject({ id: z.uuid(), createdAt: Timestamp, endedAt: Timestamp.nullable() })),
     exportedAt: Timestamp,
   })
   .meta({ id: 'DriverExport' });

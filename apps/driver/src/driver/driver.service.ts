@@ -131,6 +131,7 @@ export class DriverService {
         ...{ offerId, tripId, status, pickupDistanceM },
         offeredAt: offeredAt.toISOString(),
       })),
+      sessions: await this.sessions.historyOf(driverId),
       exportedAt: new Date().toISOString(),
     };
   }
