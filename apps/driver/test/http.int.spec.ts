@@ -109,7 +109,12 @@ describe('suspension', () => {
     expect(await platform.offer(driver)).toMatchObject({ status: 401 });
     const signIn = () => platform.call('POST', '/v1/sessions', { body: { email: driver.email, password: PASSWORD } });
     expect(await signIn()).toMatchObject({ status: 403, body: { code: 'ACCOUNT_SUSPENDED' } });
+    const refresh = () =>
+      platform.call('POST', '/v1/sessions/refresh', { body: { refreshToken: driver.refreshToken } });
+    expect(await refresh()).toMatchObject({ status: 403, body: { code: 'ACCOUNT_SUSPENDED' } });
     expect(await judge('reinstate')).toMatchObject({ status: 200, body: { id: driver.id, suspended: false } });
+    // The session stays ended.
+    expect(await refresh()).toMatchObject({ status: 401, body: { code: 'REFRESH_TOKEN_INVALID' } });
     expect(await signIn()).toMatchObject({ status: 201 });
     await eventually(() => {
       const types = platform.messages.of(driver.id).map(({ type }) => type);

@@ -142,13 +142,14 @@ export class Sessions {
          FROM refresh_tokens t JOIN sessions s ON s.id = t.session_id WHERE t.token_hash = $1 FOR UPDATE OF s`,
       [tokenHash],
     );
-    if (!session || session.revoked) return 'refused';
+    if (!session) return 'refused';
+    const account = await this.accounts.findById(tx, session.accountId);
+    // Before the revocation, which comes with the suspension: the client is told why.
+    if (account?.suspended) return 'suspended';
+    if (!account || session.revoked) return 'refused';
     const successor = successorOf(presented, this.options.refreshTokenKey);
     const state = await this.stateOf(tx, tokenHash, hashOf(successor));
     if (!state || state.expired) return 'refused';
-    const account = await this.accounts.findById(tx, session.accountId);
-    if (!account) return 'refused';
-    if (account.suspended) return 'suspended';
     if (state.used && !state.retriable) {
       await this.revokeFamily(tx, session.id, session.accountId);
       return 'refused';
