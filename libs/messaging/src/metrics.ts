@@ -5,6 +5,14 @@ import { MessagingSettings } from './options.ts';
 
 const TABLES_READ_AT_MOST_EVERY_MS = 10_000;
 
+/** OpenTelemetry's own boundaries are made for milliseconds. */
+const SECONDS = {
+  unit: 's',
+  advice: {
+    explicitBucketBoundaries: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800],
+  },
+};
+
 type TableFigures = Record<'depth' | 'age' | 'dead', number>;
 
 /** Every figure of the library. Attributes are event types, outcomes and queues of the contracts: bounded. */
@@ -19,11 +27,15 @@ export class MessagingMetrics {
     description:
       'Publications that the broker returned (no queue is bound) or nacked (a queue is full); the event stays in the outbox',
   });
-  readonly confirmDuration = this.meter.createHistogram('messaging.confirm.duration', { unit: 's' });
+  readonly confirmDuration = this.meter.createHistogram('messaging.confirm.duration', SECONDS);
   readonly handled = this.meter.createCounter('messaging.handled', {
     description: 'Deliveries by outcome: done, retried, dead, abandoned',
   });
-  readonly handlerDuration = this.meter.createHistogram('messaging.handler.duration', { unit: 's' });
+  readonly handlerDuration = this.meter.createHistogram('messaging.handler.duration', SECONDS);
+  readonly lag = this.meter.createHistogram('messaging.lag', {
+    ...SECONDS,
+    description: 'From when an event was committed until it was handled',
+  });
   readonly reconnects = this.meter.createCounter('messaging.reconnects', {
     description: 'Connections to the broker that were lost',
   });
@@ -34,6 +46,11 @@ export class MessagingMetrics {
     private readonly settings: MessagingSettings,
     private readonly dataSource: DataSource,
   ) {
+    // Prometheus sees no increase in a counter that begins at 1.
+    for (const { type, publishers, consumers } of settings.events) {
+      if (!publishers.includes(settings.service) || consumers.length === 0) continue;
+      for (const reason of ['returned', 'refused']) this.refused.add(0, { type, reason });
+    }
     const depth = this.gauge('messaging.outbox.depth', 'Events not confirmed yet');
     const age = this.gauge('messaging.outbox.oldest_age', 'Age of the oldest of them, in seconds');
     const dead = this.gauge('messaging.dead_letters', 'Messages that were given up on');
@@ -63,6 +80,13 @@ export class MessagingMetrics {
     this.gauge(name, description).addCallback((result) => {
       const value = read();
       if (value !== undefined) result.observe(value);
+    });
+  }
+
+  /** The same for each queue. */
+  observeQueues(name: string, description: string, read: () => ReadonlyMap<string, number>): void {
+    this.gauge(name, description).addCallback((result) => {
+      for (const [queue, value] of read()) result.observe(value, { queue });
     });
   }
 

@@ -1,8 +1,9 @@
-import { topologyOf, type Binding } from '@cabstand/contracts';
+import { QUEUE_MAX_BYTES, topologyOf, type Binding } from '@cabstand/contracts';
 import { Injectable, Logger } from '@nestjs/common';
 import { ConsumeConnection } from './broker-connection.ts';
 import { MessagingMetrics } from './metrics.ts';
 import { MessagingSettings } from './options.ts';
+import { queuesOf } from './subscriptions.ts';
 import { outline } from './waiting.ts';
 
 const TIMEOUT_MS = 5_000;
@@ -15,9 +16,13 @@ const TIMEOUT_MS = 5_000;
 export class TopologyCheck {
   private readonly logger = new Logger(TopologyCheck.name);
   private readonly expected: Binding[];
+  private readonly queues: string[];
   private timer: NodeJS.Timeout | undefined;
   /** Undefined while nobody could tell. */
   missing: Binding[] | undefined;
+  /** Of this service's work queues. */
+  private messages = new Map<string, number>();
+  private fill = new Map<string, number>();
 
   constructor(
     private readonly settings: MessagingSettings,
@@ -28,6 +33,9 @@ export class TopologyCheck {
     this.expected = topologyOf(events).bindings.filter(
       ({ exchange, queue }) => exchange.startsWith(`${service}.`) || queue.startsWith(`${service}.`),
     );
+    this.queues = queuesOf(settings).map(({ queue }) => queue);
+    metrics.observeQueues('messaging.queue.messages', 'Messages in a work queue', () => this.messages);
+    metrics.observeQueues('messaging.queue.fill', 'Used share of its limit in bytes, 0 to 1', () => this.fill);
     metrics.observe(
       'messaging.bindings.missing',
       'Bindings that the contracts demand and the broker lacks',
@@ -51,7 +59,7 @@ export class TopologyCheck {
 
   private async check(): Promise<void> {
     try {
-      const bound = await this.bound();
+      const [bound] = await Promise.all([this.bound(), this.readQueues()]);
       const missing = this.expected.filter((binding) => !bound.has(keyOf(binding)));
       const news = missing.map(keyOf).join(', ');
       if (news !== (this.missing ?? []).map(keyOf).join(', ')) {
@@ -61,23 +69,37 @@ export class TopologyCheck {
       this.missing = missing;
     } catch (error) {
       this.missing = undefined;
+      this.messages = this.fill = new Map();
       this.logger.warn(`the bindings could not be compared: ${outline(error)}`);
     }
   }
 
   private async bound(): Promise<Set<string>> {
+    const bindings = await this.ask<{ source: string; destination: string; routing_key: string }>('bindings');
+    return new Set(bindings.map((b) => keyOf({ exchange: b.source, queue: b.destination, routingKey: b.routing_key })));
+  }
+
+  private async readQueues(): Promise<void> {
+    const columns = 'columns=name,messages,message_bytes';
+    // A queue that has just been declared has no figures yet.
+    const found = await this.ask<{ name: string; messages?: number; message_bytes?: number }>('queues', columns);
+    const own = found.filter(({ name }) => this.queues.includes(name));
+    this.messages = new Map(own.map(({ name, messages = 0 }) => [name, messages]));
+    this.fill = new Map(own.map(({ name, message_bytes: bytes = 0 }) => [name, bytes / QUEUE_MAX_BYTES]));
+  }
+
+  private async ask<Item>(what: 'bindings' | 'queues', query = ''): Promise<Item[]> {
     const url = new URL(this.settings.managementUrl ?? '');
     const credentials = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
     // fetch() takes no credentials in a URL.
     url.username = url.password = '';
     const vhost = decodeURIComponent(new URL(this.settings.amqpUrl).pathname.slice(1)) || '/';
-    const response = await fetch(`${url.href.replace(/\/$/, '')}/api/bindings/${encodeURIComponent(vhost)}`, {
+    const response = await fetch(`${url.href.replace(/\/$/, '')}/api/${what}/${encodeURIComponent(vhost)}?${query}`, {
       headers: { authorization: `Basic ${Buffer.from(credentials).toString('base64')}` },
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });
     if (!response.ok) throw new Error(`the broker's HTTP API answered ${response.status}`);
-    const bindings = (await response.json()) as { source: string; destination: string; routing_key: string }[];
-    return new Set(bindings.map((b) => keyOf({ exchange: b.source, queue: b.destination, routingKey: b.routing_key })));
+    return (await response.json()) as Item[];
   }
 }
 

@@ -208,6 +208,8 @@ export class MessagingTransport extends Server implements CustomTransportStrateg
     for (const { read } of works) {
       const type = this.metrics.typeLabel(read?.valid ? read.envelope.type : undefined);
       this.metrics.handled.add(1, { ...type, outcome });
+      if (outcome !== 'done' || !read?.valid) continue;
+      this.metrics.lag.record((Date.now() - Date.parse(read.envelope.time)) / 1_000, type);
     }
     failPoint(outcome === 'done' ? 'handler.before-ack' : 'retry.before-ack');
     if (outcome !== 'kept') acknowledge(works.filter(({ closed }) => !closed.aborted));
