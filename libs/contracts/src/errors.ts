@@ -39,7 +39,6 @@ export const ERRORS = {
   OFFER_EXPIRED: { kind: 'conflict', title: 'The offer has expired' },
   OFFER_WITHDRAWN: { kind: 'conflict', title: 'The offer was withdrawn' },
   OFFER_CLOSED: { kind: 'conflict', title: 'The offer was answered before' },
-  DRIVER_OFFLINE: { kind: 'conflict', title: 'The driver is offline' },
   IDEMPOTENCY_IN_FLIGHT: { kind: 'conflict', title: 'A request with this idempotency key is under way' },
   IDEMPOTENCY_KEY_REUSED: { kind: 'unprocessable', title: 'The idempotency key was used with another request' },
   BODY_TOO_LARGE: { kind: 'tooLarge', title: 'The request body is too large' },

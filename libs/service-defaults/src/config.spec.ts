@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { duration, json } from './config.ts';
+import { duration } from './config.ts';
 
 test.each([
   ['500ms', 500],
@@ -15,11 +15,4 @@ test.each(['', '15', 's', '1.5s', '-1s', '15 s', '15sec', '1s1s', ' 15s'])('refu
 
 test('takes the default as it would be written', () => {
   expect(z.object({ TTL: duration('5m') }).parse({})).toEqual({ TTL: 300_000 });
-});
-
-test('reads JSON, and refuses what is none or doesn’t fit', () => {
-  const list = json(z.array(z.int()));
-  expect(list.parse('[1]')).toEqual([1]);
-  expect(list.safeParse('[').success).toBe(false);
-  expect(list.safeParse('["a"]').success).toBe(false);
 });

@@ -19,20 +19,6 @@ export const port = (byDefault: number) => z.coerce.number().int().min(0).max(65
 /** A whole number of at least `min`. */
 export const wholeNumber = (byDefault: number, min = 0) => z.coerce.number().int().min(min).default(byDefault);
 
-/** JSON in an environment variable, parsed and checked by `schema`. */
-export const json = <Schema extends z.ZodType>(schema: Schema) =>
-  z
-    .string()
-    .transform((text, context) => {
-      try {
-        return JSON.parse(text) as unknown;
-      } catch {
-        context.addIssue({ code: 'custom', message: 'must be JSON' });
-        return z.NEVER;
-      }
-    })
-    .pipe(schema);
-
 const url = (protocol: RegExp, example: string) => z.url({ protocol, error: `must be a URL such as ${example}` });
 
 /** What every service reads from its environment. A service spreads this into its own schema and adds to it. */

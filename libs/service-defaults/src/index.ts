@@ -1,5 +1,5 @@
 export { bootstrap, startService, type AppModule, type RunningService, type ServiceOptions } from './bootstrap.ts';
-export { baseConfig, duration, json, loadConfig, port, wholeNumber, type BaseConfig } from './config.ts';
+export { baseConfig, duration, loadConfig, port, wholeNumber, type BaseConfig } from './config.ts';
 export { Database, DatabaseModule, dataSourceOptions, type DatabaseOptions } from './database.ts';
 export { EventStreams, type StreamEvent, type StreamSettings, type StreamSource } from './event-stream.ts';
 export { forgetAnswersOf, Idempotent, idempotencyEntities, idempotencyMigrations } from './idempotency.ts';

@@ -1,5 +1,4 @@
 import { DomainError, ERRORS, KINDS, type ErrorCode } from '@cabstand/contracts';
-import { trace } from '@opentelemetry/api';
 import { z } from 'zod';
 
 export const PROBLEM_JSON = 'application/problem+json';
@@ -42,5 +41,3 @@ export function problem(error: DomainError, traceId: string, status: number = KI
     ...(error instanceof RequestInvalid ? { errors: error.errors } : {}),
   };
 }
-
-export const currentTraceId = () => trace.getActiveSpan()?.spanContext().traceId ?? '0'.repeat(32);
