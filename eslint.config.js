@@ -16,7 +16,10 @@ const PURE = [
 ];
 
 /** `tools`, `infra` and what tests with them are not npm packages: these reach each other by path. */
-const SCRIPTS = ['tools/**/*.ts', 'infra/**/*.ts', 'libs/testing/**/*.ts', 'apps/e2e/**/*.ts', 'bench/**/*.ts'];
+const SCRIPTS = [
+  ...['tools/**/*.ts', 'infra/**/*.ts', 'libs/testing/**/*.ts', 'apps/e2e/**/*.ts', 'bench/**/*.ts'],
+  'chaos/**/*.ts',
+];
 
 const testingLibrary = {
   group: ['@cabstand/testing', '@cabstand/testing/*', '**/libs/testing/**'],
@@ -145,6 +148,16 @@ export default defineConfig(
       'no-console': 'off',
       'no-restricted-properties': 'off',
       'no-restricted-imports': 'off',
+    },
+  },
+  {
+    // Rides are what the e2e tests drive, and fail points are no part of the library's interface.
+    files: ['chaos/**/*.ts'],
+    rules: {
+      '@nx/enforce-module-boundaries': boundaries([
+        '^(\\.\\./)+(tools|infra|apps/e2e/src)/',
+        '^(\\.\\./)+libs/messaging/src/fail-point\\.ts$',
+      ]),
     },
   },
   { files: ['libs/contracts/**/*.spec.ts'], rules: { '@nx/enforce-module-boundaries': boundaries(['fast-check']) } },
