@@ -10,6 +10,8 @@ import type { Written } from './workers/measuring.ts';
 
 /** Aggregates have a few events each, as trips do, and never two in a row. */
 const EVENTS_PER_AGGREGATE = 4;
+/** Longer than a relay under load takes for a batch. */
+const STUCK_MS = 30_000;
 /** Enough that each partition gets its share. */
 const TEMPLATES = 64;
 
@@ -17,27 +19,32 @@ const TEMPLATES = 64;
 export interface Cabstand extends Pipeline {
   /** Writes a backlog straight into the outbox. Answers when it was committed. */
   fill(count: number, bodyBytes?: number): Promise<number>;
+  /** Publishes one event more: the relay is told of what commits in its own process, and a backlog isn't. */
+  wake(): Promise<void>;
   /** Commits business rows with their events for so long, and answers how many a second were brought and handled. */
   sustain(writers: number, durationMs: number): Promise<number>;
   /** The same writers and business rows, and no events. */
   writeAlone(writers: number, durationMs: number): Promise<number>;
 }
 
-export const settingsOf = (runtime: BenchRuntime, service: 'trip' | 'passenger'): ServiceSettings => ({
-  databaseUrl: runtime.databases[service],
-  ...runtime.brokers[service],
-});
+/** One process of either service. The first of each applies the migrations. */
+export function startReplica(runtime: BenchRuntime, file: (name: string) => string, role: 'publisher' | 'consumer') {
+  const service = role === 'publisher' ? 'trip' : 'passenger';
+  const settings: ServiceSettings = { databaseUrl: runtime.databases[service], ...runtime.brokers[service] };
+  return startWorker(file(`cabstand-${role}`), settings);
+}
 
 export async function startCabstand(runtime: BenchRuntime, file: (name: string) => string): Promise<Cabstand> {
-  // The consumer first: nothing else makes the tables of its database.
-  const consumer = await startWorker(file('cabstand-consumer'), settingsOf(runtime, 'passenger'));
-  const publisher = await startWorker(file('cabstand-publisher'), settingsOf(runtime, 'trip'));
+  const consumer = await startReplica(runtime, file, 'consumer');
+  const publisher = await startReplica(runtime, file, 'publisher');
   const fill = (count: number, bodyBytes = BODY_BYTES) => fillOutbox(runtime, publisher, count, bodyBytes);
+  const wake = () => publisher.call('publishOne', { rideId: randomUUIDv7(), bodyBytes: BODY_BYTES });
   const write = (writers: number, durationMs: number, withEvents: boolean) =>
     publisher.call<Written>('write', { writers, durationMs, withEvents, bodyBytes: BODY_BYTES });
   return {
     workers: { publisher, consumer },
     fill,
+    wake,
     prepare: async () => {
       await untilEmpty(runtime);
       await runtime.emptyTables();
@@ -45,8 +52,7 @@ export async function startCabstand(runtime: BenchRuntime, file: (name: string) 
     drain: async (count, bodyBytes = BODY_BYTES) => {
       await consumer.call('begin', { keepTimes: false });
       const startedAt = await fill(count, bodyBytes);
-      // The relay is told of what commits in its own process only, and the backlog was written from here.
-      await publisher.call('publishOne', { rideId: randomUUIDv7(), bodyBytes });
+      await wake();
       const endedAt = await consumer.call<number>('reached', { count: count + 1 });
       await assertExactlyOnce(runtime, count + 1);
       return count / ((endedAt - startedAt) / 1_000);
@@ -103,11 +109,17 @@ async function assertExactlyOnce(runtime: BenchRuntime, count: number): Promise<
   await untilEmpty(runtime);
 }
 
+/** Fails when nothing is taken away any more. */
 async function untilEmpty({ publisherDb }: BenchRuntime): Promise<void> {
-  const deadline = nowMs() + 30_000;
+  let first = '';
+  let deadline = 0;
   for (;;) {
-    const { rowCount } = await publisherDb.query('SELECT FROM outbox LIMIT 1');
-    if (rowCount === 0) return;
+    const { rows } = await publisherDb.query<{ position: string }>(
+      'SELECT position FROM outbox ORDER BY position LIMIT 1',
+    );
+    const row = rows[0];
+    if (!row) return;
+    if (row.position !== first) [first, deadline] = [row.position, nowMs() + STUCK_MS];
     if (nowMs() > deadline) throw new Error('what was published stays in the outbox');
     await wait(5);
   }

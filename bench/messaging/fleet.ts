@@ -11,10 +11,13 @@ interface Both {
 
 /** Everything that is measured: a publisher and a consumer process of each, which wait while others have their turn. */
 export interface Fleet {
+  runtime: BenchRuntime;
   cabstand: Cabstand;
   raw: Pipeline;
   /** Null with `--no-references`. */
   references: { nest: Both; golevelup: Both; typical: Polling; naive: Polling } | null;
+  /** Where a worker's program is. */
+  file(name: string): string;
   stop(): Promise<void>;
 }
 
@@ -39,7 +42,7 @@ export async function startFleet(runtime: BenchRuntime, withReferences: boolean)
     ...(references ? [references.nest.without, references.golevelup.without, references.typical] : []),
   ];
   return {
-    ...{ cabstand, raw, references },
+    ...{ runtime, cabstand, raw, references, file },
     stop: async () => {
       await Promise.all(pipelines.flatMap(({ workers }) => [workers.publisher.stop(), workers.consumer.stop()]));
     },

@@ -4,17 +4,21 @@ import { describeMachine, machine } from '../harness/machine.ts';
 import { readOptions } from '../harness/options.ts';
 import { randomOf } from '../harness/stats.ts';
 import { startFleet, type Fleet } from './fleet.ts';
-import { drain, latency, sustained, warmUp } from './measure.ts';
+import { idle } from './idle.ts';
+import { drain, latency, sustained, warmUp, type Effort } from './measure.ts';
+import { report } from './report.ts';
 import { startRuntime } from './runtime.ts';
 
 const { output, values } = readOptions({
   rounds: { type: 'string', default: '5' },
   events: { type: 'string', default: '40000' },
-  only: { type: 'string', default: 'drain,sustained,latency' },
+  only: { type: 'string', default: 'drain,sustained,latency,idle' },
+  report: { type: 'boolean', default: false },
+  'memory-events': { type: 'string', default: '500000' },
   'no-references': { type: 'boolean', default: false },
 });
 const wanted = new Set(values.only.split(','));
-const effort = { rounds: Number(values.rounds), events: Number(values.events), random: randomOf(output.seed) };
+const effort: Effort = { rounds: Number(values.rounds), events: Number(values.events), random: randomOf(output.seed) };
 
 const startedAt = performance.now();
 const here = machine({});
@@ -27,10 +31,14 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
 
 const figures: Figure[] = [];
 try {
-  fleet = await startFleet(runtime, !values['no-references']);
+  fleet = await startFleet(runtime, !values['no-references'] && !values.report);
   await warmUp(fleet);
-  for (const [name, measure] of Object.entries({ drain, sustained, latency })) {
-    if (wanted.has(name)) figures.push(...(await measure(fleet, effort)));
+  if (values.report) {
+    await report({ fleet, events: effort.events, memoryEvents: Number(values['memory-events']) });
+  } else {
+    for (const [name, measure] of Object.entries({ drain, sustained, latency, idle })) {
+      if (wanted.has(name)) figures.push(...(await measure(fleet, effort)));
+    }
   }
 } finally {
   await end();
@@ -39,5 +47,5 @@ Object.assign(here.versions, runtime.versions);
 console.log(
   `${describeMachine(here)}; seed ${output.seed}, ${Math.round((performance.now() - startedAt) / 1_000)} s\n`,
 );
-printFigures(figures);
+if (figures.length > 0) printFigures(figures);
 conclude(figures, here, output);

@@ -38,6 +38,8 @@ export interface BenchRuntime {
   publisherDb: pg.Pool;
   consumerDb: pg.Pool;
   management: Management;
+  /** Of PostgreSQL's superuser: for its statistics. */
+  adminDb: pg.Pool;
   /** Every measurement begins with empty tables. */
   emptyTables(): Promise<void>;
   stop(): Promise<void>;
@@ -78,7 +80,8 @@ export async function startRuntime(): Promise<BenchRuntime> {
     const databases = await ensureServiceDatabases(postgres.url, (service) => secret(dir, `database-${service}`));
     const publisherDb = new pg.Pool({ connectionString: databases.trip, max: 2 });
     const consumerDb = new pg.Pool({ connectionString: databases.passenger, max: 2 });
-    stops.push(async () => void (await Promise.all([publisherDb.end(), consumerDb.end()])));
+    const adminDb = new pg.Pool({ connectionString: postgres.url, max: 1 });
+    stops.push(async () => void (await Promise.all([publisherDb, consumerDb, adminDb].map((pool) => pool.end()))));
     await publisherDb.query(PUBLISHER_TABLES);
     await consumerDb.query(CONSUMER_TABLES);
     const { rows } = await publisherDb.query<{ server_version: string }>('SHOW server_version');
@@ -89,7 +92,7 @@ export async function startRuntime(): Promise<BenchRuntime> {
       brokers: { trip: brokerUrls(rabbitmq, accounts, 'trip'), passenger: brokerUrls(rabbitmq, accounts, 'passenger') },
       versions: { PostgreSQL: rows[0]!.server_version, RabbitMQ: rabbitmq_version },
       pids: { postgres: postgres.pid, rabbitmq: rabbitmq.pid },
-      ...{ publisherDb, consumerDb, management, stop },
+      ...{ publisherDb, consumerDb, adminDb, management, stop },
       emptyTables: async () => {
         await publisherDb.query('TRUNCATE outbox, rides, polled_outbox');
         await consumerDb.query('TRUNCATE inbox, seen_rides');

@@ -1,0 +1,58 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { figure, type Figure } from '../harness/figures.ts';
+import { cpuMsOf } from '../harness/machine.ts';
+import type { Worker } from '../harness/processes.ts';
+import type { Fleet } from './fleet.ts';
+import type { BenchRuntime } from './runtime.ts';
+
+const IDLE_MS = 10_000;
+/** PostgreSQL's sessions tell their counts once a second, and a session at rest its last ones a little later. */
+const SETTLE_MS = 2_000;
+
+/** What a service costs that has nothing to do: its transactions (one for each query) and its share of a core. */
+export async function idle({ cabstand, runtime }: Fleet): Promise<Figure[]> {
+  const { publisher, consumer } = cabstand.workers;
+  await wait(SETTLE_MS);
+  const [tripBefore, passengerBefore] = [
+    await transactionsOf(runtime, 'trip'),
+    await transactionsOf(runtime, 'passenger'),
+  ];
+  const cpuBefore = [publisher, consumer].map(({ pid }) => cpuMsOf(pid));
+  await wait(IDLE_MS);
+  const cpuMs = [publisher, consumer].map(({ pid }, i) => cpuMsOf(pid) - cpuBefore[i]!);
+  const perS = (count: number) => [(count / IDLE_MS) * 1_000];
+  const atMost = { atMost: 1 };
+  return [
+    figure('idle publisher, queries', '/s', perS((await transactionsOf(runtime, 'trip')) - tripBefore), atMost),
+    figure(
+      'idle consumer, queries',
+      '/s',
+      perS((await transactionsOf(runtime, 'passenger')) - passengerBefore),
+      atMost,
+    ),
+    ...['publisher', 'consumer'].map((name, i) =>
+      figure(`idle ${name}, CPU`, '%', [(cpuMs[i]! / IDLE_MS) * 100], atMost),
+    ),
+  ];
+}
+
+async function transactionsOf({ adminDb }: BenchRuntime, database: string): Promise<number> {
+  const { rows } = await adminDb.query<{ count: number }>(
+    'SELECT (xact_commit + xact_rollback)::float8 AS count FROM pg_stat_database WHERE datname = $1',
+    [database],
+  );
+  return rows[0]!.count;
+}
+
+/** CPU time in µs that each took for each of `count` events. */
+export async function cpuPerEvent(
+  parts: Record<string, Worker | { pid: number | null }>,
+  count: number,
+  work: () => Promise<unknown>,
+): Promise<Record<string, number>> {
+  const read = () => Object.values(parts).map(({ pid }) => (pid === null ? NaN : cpuMsOf(pid)));
+  const before = read();
+  await work();
+  const after = read();
+  return Object.fromEntries(Object.keys(parts).map((name, i) => [name, ((after[i]! - before[i]!) * 1_000) / count]));
+}

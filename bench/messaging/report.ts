@@ -1,0 +1,194 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { printTable } from '../harness/figures.ts';
+import { nowMs, rssMbOf } from '../harness/machine.ts';
+import type { Worker } from '../harness/processes.ts';
+import { formatted } from '../harness/rounds.ts';
+import { percentile } from '../harness/stats.ts';
+import { startReplica } from './cabstand.ts';
+import type { Fleet } from './fleet.ts';
+import { cpuPerEvent } from './idle.ts';
+import type { BenchRuntime } from './runtime.ts';
+
+interface Report {
+  fleet: Fleet;
+  /** Events of one measurement. */
+  events: number;
+  /** Messages that pile up while the consumer is down. */
+  memoryEvents: number;
+}
+type Row = string[];
+const FRESH = { ratePerS: 50, durationMs: 2_000 };
+const FRESH_WAIT_MS = 20_000;
+
+/** `--report`: how the figures grow, and what bounds them. One measurement each: to see how, not how much. */
+export async function report(of: Report): Promise<void> {
+  const section = async (title: string, header: Row, measure: (of: Report) => Promise<Row[]>) => {
+    process.stderr.write(`${title}…\n`);
+    const rows = await measure(of);
+    console.log(`\n${title}\n`);
+    printTable(header, rows);
+  };
+  await section('CPU for each event of a backlog', ['part', 'µs'], parts);
+  await section('Backlog', ['rows in the outbox', 'events/s', 'new event, p50'], backlogs);
+  await section('Payload', ['bytes', 'Cabstand events/s', 'MB/s', 'raw events/s', 'MB/s'], payloads);
+  await section('Replicas', ['relays', 'consumers', 'events/s'], replicas);
+  await section('Memory', ['process', 'before', 'highest', 'after'], memory);
+}
+
+async function parts({ fleet: { cabstand, runtime }, events }: Report): Promise<Row[]> {
+  const { publisher, consumer } = cabstand.workers;
+  const { rabbitmq, postgres } = runtime.pids;
+  await cabstand.prepare();
+  await consumer.call('begin', { keepTimes: false });
+  // Before the clock starts, or PostgreSQL's share would have these INSERTs in it.
+  await cabstand.fill(events);
+  const named = { broker: { pid: rabbitmq }, PostgreSQL: { pid: postgres }, relay: publisher, consumer };
+  const cpuUs = await cpuPerEvent(named, events, async () => {
+    await cabstand.wake();
+    await consumer.call('reached', { count: events + 1 });
+  });
+  return Object.entries(cpuUs).map(([name, us]) => [name, formatted(us)]);
+}
+
+/** How fast it drains, and what becomes meanwhile of events that are committed now. */
+async function backlogs({ fleet: { cabstand, runtime }, events }: Report): Promise<Row[]> {
+  const { publisher, consumer } = cabstand.workers;
+  const rows: Row[] = [];
+  for (const backlog of [0, 10_000, 1_000_000]) {
+    await cabstand.prepare();
+    await consumer.call('begin', { keepTimes: true });
+    const startedAt = backlog > 0 ? await cabstand.fill(backlog) : NaN;
+    const fresh = publisher.call<[string, number][]>('paced', FRESH);
+    const drained = Math.min(backlog, events);
+    const endedAt = await consumer.call<number>('reached', { count: drained });
+    const rate = drained / ((endedAt - startedAt) / 1_000);
+    rows.push([backlog.toLocaleString('en'), formatted(rate), await p50Of(await fresh, consumer)]);
+    await runtime.publisherDb.query('TRUNCATE outbox');
+    await untilStill(consumer);
+  }
+  return rows;
+}
+
+async function p50Of(published: [string, number][], consumer: Worker): Promise<string> {
+  const deadline = nowMs() + FRESH_WAIT_MS;
+  for (;;) {
+    const handledAt = new Map(await consumer.call<[string, number][]>('times'));
+    const elapsedMs = published.flatMap(([id, at]) => (handledAt.has(id) ? [handledAt.get(id)! - at] : []));
+    if (elapsedMs.length === published.length) return `${formatted(percentile(elapsedMs, 50))} ms`;
+    if (nowMs() > deadline) return `${elapsedMs.length} of ${published.length} within ${FRESH_WAIT_MS / 1_000} s`;
+    await wait(250);
+  }
+}
+
+async function untilStill(consumer: Worker): Promise<void> {
+  for (let before = -1, now = 0; now !== before;) {
+    before = now;
+    await wait(1_000);
+    now = await consumer.call<number>('count');
+  }
+}
+
+async function payloads({ fleet: { cabstand, raw }, events }: Report): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (const bytes of [300, 3_000, 30_000]) {
+    const count = Math.ceil(events / Math.sqrt(bytes / 300));
+    await cabstand.prepare();
+    const rates = [await cabstand.drain(count, bytes), await raw.drain(count, bytes)];
+    rows.push([String(bytes), ...rates.flatMap((rate) => [formatted(rate), formatted((rate * bytes) / 1e6)])]);
+  }
+  return rows;
+}
+
+async function replicas({ fleet, events }: Report): Promise<Row[]> {
+  const { cabstand, runtime, file } = fleet;
+  const rows: Row[] = [];
+  const more: Record<'publisher' | 'consumer', Worker[]> = { publisher: [], consumer: [] };
+  const only = async (role: 'publisher' | 'consumer', count: number) => {
+    while (more[role].length > count - 1) await more[role].pop()!.stop();
+    while (more[role].length < count - 1) more[role].push(await startReplica(runtime, file, role));
+  };
+  for (const [relays, consumers] of [
+    [1, 1],
+    [2, 1],
+    [4, 1],
+    [1, 2],
+    [1, 4],
+    [4, 4],
+  ] as const) {
+    await only('publisher', relays);
+    await only('consumer', consumers);
+    await cabstand.prepare();
+    const handling = [cabstand.workers.consumer, ...more.consumer];
+    for (const consumer of handling) await consumer.call('begin', { keepTimes: false });
+    const startedAt = await cabstand.fill(events);
+    await cabstand.wake();
+    const endedAt = await untilTogether(handling, events + 1);
+    const working = await relaysWithPartitions(runtime);
+    rows.push([
+      `${relays} (${working} with partitions)`,
+      String(consumers),
+      formatted(events / ((endedAt - startedAt) / 1_000)),
+    ]);
+  }
+  await only('publisher', 1);
+  await only('consumer', 1);
+  return rows;
+}
+
+async function untilTogether(consumers: Worker[], count: number): Promise<number> {
+  for (;;) {
+    const counts = await Promise.all(consumers.map((consumer) => consumer.call<number>('count')));
+    if (counts.reduce((sum, one) => sum + one, 0) >= count) return nowMs();
+    await wait(10);
+  }
+}
+
+async function relaysWithPartitions({ adminDb }: BenchRuntime): Promise<number> {
+  const { rows } = await adminDb.query<{ count: number }>(
+    `SELECT count(DISTINCT pid)::int AS count FROM pg_locks
+     WHERE locktype = 'advisory' AND granted AND database = (SELECT oid FROM pg_database WHERE datname = 'trip')`,
+  );
+  return rows[0]!.count;
+}
+
+/** Everything piles up in the broker while the consumer is down, and then comes down on it at once. */
+async function memory({ fleet: { cabstand, runtime, file }, memoryEvents }: Report): Promise<Row[]> {
+  const { publisher, consumer } = cabstand.workers;
+  await cabstand.prepare();
+  await consumer.stop();
+  const publishing = await rssWhile(publisher, async () => {
+    await cabstand.fill(memoryEvents);
+    await cabstand.wake();
+    await cabstand.prepare();
+  });
+  const back = await startReplica(runtime, file, 'consumer');
+  const consuming = await rssWhile(back, () => back.call('reached', { count: memoryEvents + 1 }));
+  await back.stop();
+  const row = (name: string, rss: Rss) => [
+    name,
+    ...[rss.beforeMb, rss.highestMb, rss.afterMb].map((mb) => `${formatted(mb)} MB`),
+  ];
+  const messages = memoryEvents.toLocaleString('en');
+  return [
+    row(`publisher, ${messages} messages, consumer down`, publishing),
+    row('consumer, back and draining them', consuming),
+  ];
+}
+
+interface Rss {
+  beforeMb: number;
+  highestMb: number;
+  afterMb: number;
+}
+
+async function rssWhile({ pid }: Worker, work: () => Promise<unknown>): Promise<Rss> {
+  const beforeMb = rssMbOf(pid);
+  let highestMb = beforeMb;
+  const sampling = setInterval(() => (highestMb = Math.max(highestMb, rssMbOf(pid))), 200);
+  try {
+    await work();
+  } finally {
+    clearInterval(sampling);
+  }
+  return { beforeMb, highestMb, afterMb: rssMbOf(pid) };
+}
