@@ -13,6 +13,8 @@ const HEADERS_LIMIT_BYTES = 16 * 1024;
 /** For a request to arrive completely; a slow sender holds a connection no longer. */
 const REQUEST_TIMEOUT_MS = 15_000;
 const HEADERS_TIMEOUT_MS = 10_000;
+/** For a 503 that doesn't say itself when trying again makes sense. */
+const RETRY_AFTER_S = 2;
 
 /** Whether the service is shutting down. */
 export interface Lifecycle {
@@ -62,7 +64,8 @@ export function createHttpAdapter(lifecycle: Lifecycle, requests: RequestTrace):
 
 export function sendProblem(reply: FastifyReply, error: DomainError, status?: number): void {
   const body = problem(error, traceIdOf(reply.request), status);
-  if (error.retryAfterS !== undefined) void reply.header('retry-after', String(error.retryAfterS));
+  const retryAfterS = error.retryAfterS ?? (body.status === 503 ? RETRY_AFTER_S : undefined);
+  if (retryAfterS !== undefined) void reply.header('retry-after', String(retryAfterS));
   // RFC 9110, section 15.5.2: a 401 always says how to authenticate; the guard has said more where a token was bad.
   if (body.status === 401 && !reply.hasHeader('www-authenticate')) void reply.header('www-authenticate', 'Bearer');
   void reply.status(body.status).header('content-type', PROBLEM_JSON).send(JSON.stringify(body));

@@ -15,7 +15,6 @@ const CODES: Record<number, ErrorCode> = {
   429: 'RATE_LIMITED',
   503: 'OVERLOADED',
 };
-const RETRY_AFTER_S = 2;
 
 /**
  * PostgreSQL's classes for "not now": connection exceptions (08), insufficient resources (53), operator
@@ -70,7 +69,7 @@ export class ProblemFilter implements ExceptionFilter {
     if (error instanceof DomainError) return error;
     if (isDatabaseUnavailable(error)) {
       this.logger.warn({ event: 'database.unavailable', err: error });
-      return new DomainError('DATABASE_UNAVAILABLE', undefined, { retryAfterS: RETRY_AFTER_S });
+      return new DomainError('DATABASE_UNAVAILABLE');
     }
     const cause = error instanceof HttpException ? error.cause : undefined;
     if (cause instanceof DomainError) return cause;

@@ -110,6 +110,12 @@ test.each([
   expect((await refusal(await get(path))).slice(0, 2)).toEqual([status, code]);
 });
 
+test('says with every 503 when to try again', async () => {
+  const busy = await get('/v1/busy');
+  expect(busy.headers.get('retry-after')).toBe('2');
+  expect((await refusal(busy)).slice(0, 2)).toEqual([503, 'OVERLOADED']);
+});
+
 test('says nothing of what went wrong inside', async () => {
   expect(await (await get('/v1/broken')).text()).not.toMatch(/secret|stack|Error/);
 });
