@@ -130,9 +130,7 @@ export class IssuerKeys {
       return Response.json(jwks);
     } catch (error) {
       state.failedAtMs = Date.now();
-      this.log.warn(
-        `the keys of ${issuer.issuer} could not be fetched: ${error instanceof Error ? error.message : 'unknown'}`,
-      );
+      this.log.warn({ event: 'issuer-keys.fetch-failed', issuer: issuer.issuer, err: error });
       throw error;
     }
   }

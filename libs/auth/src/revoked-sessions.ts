@@ -67,9 +67,7 @@ export class RevokedSessions implements OnModuleInit, OnModuleDestroy {
 
   private reload(): Promise<void> {
     // A database that is away is met again at the next poll; until then the list is the one that is known.
-    return this.load().catch((error: Error) =>
-      this.log.warn(`the revoked sessions could not be read: ${error.message}`),
-    );
+    return this.load().catch((error: unknown) => this.log.warn({ event: 'revoked-sessions.read-failed', err: error }));
   }
 
   /** Adds rather than replaces: a revocation of this very moment may not be in what the query saw. */

@@ -13,7 +13,7 @@ export class SessionJanitor implements OnApplicationBootstrap, OnModuleDestroy {
 
   onApplicationBootstrap(): void {
     this.timer = setInterval(() => {
-      this.sweep().catch((error: Error) => this.log.warn(`ended sessions could not be deleted: ${error.message}`));
+      this.sweep().catch((error: unknown) => this.log.warn({ event: 'sessions.sweep-failed', err: error }));
     }, EVERY_MS).unref();
   }
 
