@@ -226,6 +226,17 @@ describe('what dispatch says of a trip', () => {
     }
   });
 
+  it('is told once of a driver who has the trip, though it be said again', async () => {
+    const [passenger, driver] = [await platform.person('passenger'), await platform.person('driver')];
+    const trip = await platform.requestTrip(passenger);
+    await platform.accept(driver, trip.id);
+    await platform.untilStatus(passenger, trip.id, 'accepted');
+    await platform.accept(driver, trip.id);
+    sent += 2;
+    await allHandled();
+    expect(await platform.rows('SELECT sequence FROM trips WHERE id = $1', [trip.id])).toEqual([{ sequence: 2 }]);
+  });
+
   it('of a trip that nobody knows, waits for an operator', async () => {
     const driver = await platform.person('driver');
     await platform.accept(driver, randomUUIDv7());
