@@ -4,6 +4,8 @@ import { EventStreams, StreamSettings } from './event-stream.ts';
 import { IdempotencyInterceptor } from './idempotency.ts';
 import { Jobs } from './jobs.ts';
 import { NoBodyInterceptor } from './no-body.ts';
+import { OpsController } from './ops/ops.controller.ts';
+import { OpsService } from './ops/ops.service.ts';
 import { ProblemFilter } from './problem.filter.ts';
 import { RequestTrace } from './request-trace.ts';
 import { validationPipe } from './validation.pipe.ts';
@@ -20,9 +22,11 @@ export class DefaultsModule {
       module: DefaultsModule,
       global: true,
       imports: [service],
+      controllers: [OpsController],
       providers: [
         Jobs,
         EventStreams,
+        OpsService,
         { provide: RequestTrace, useValue: requests },
         { provide: StreamSettings, useValue: Object.assign(new StreamSettings(), streams) },
         { provide: APP_FILTER, useClass: ProblemFilter },

@@ -1,0 +1,90 @@
+import type { DeadLetter, DeadLetterSummary, OutboxFigures } from '@cabstand/messaging';
+import { z } from 'zod';
+import { PageQuery } from '../page.ts';
+
+const Count = z.int().nonnegative();
+
+const OutboxOfType = z.strictObject({
+  type: z.string(),
+  depth: Count,
+  oldestAgeS: z.number(),
+  refused: Count,
+  waiting: Count,
+});
+/** `refused` by the broker, `waiting` behind a refused one of their aggregate; the rest is on its way. */
+export const OutboxView = OutboxOfType.omit({ type: true }).extend({ types: z.array(OutboxOfType) });
+export type OutboxView = z.infer<typeof OutboxView>;
+
+export function outboxView(types: OutboxFigures[]): OutboxView {
+  const sum = (figure: 'depth' | 'refused' | 'waiting') => types.reduce((total, row) => total + row[figure], 0);
+  const oldestAgeS = Math.max(0, ...types.map((row) => row.oldestAgeS));
+  return { depth: sum('depth'), oldestAgeS, refused: sum('refused'), waiting: sum('waiting'), types };
+}
+
+export const DeadLetterId = z.uuid();
+/** Where a page of dead letters ended. */
+export const DeadLetterCursor = z.templateLiteral([z.iso.datetime(), ' ', z.uuid()]).transform((cursor) => {
+  const [deadAt, id] = cursor.split(' ') as [string, string];
+  return { deadAt, id };
+});
+export const cursorOf = ({ deadAt, id }: DeadLetterSummary) => `${deadAt} ${id}`;
+
+const Queue = z.string().min(1).max(255);
+export const DeadLetterQuery = PageQuery.extend({ queue: Queue.optional() });
+export type DeadLetterQuery = z.infer<typeof DeadLetterQuery>;
+
+export const DeadLetterItem = z.strictObject({
+  id: z.uuid(),
+  queue: z.string(),
+  /** These two as the message says, which may be nothing or nonsense. */
+  messageId: z.string().nullable(),
+  type: z.string().nullable(),
+  reason: z.string(),
+  detail: z.string().nullable(),
+  attempts: z.int(),
+  sizeBytes: Count,
+  deadAt: z.iso.datetime(),
+}) satisfies z.ZodType<DeadLetterSummary>;
+
+export const DeadLetterView = DeadLetterItem.extend({
+  /** One entry for each failed attempt, those before a replay included. */
+  history: z.array(z.object({ at: z.string(), error: z.string() })),
+  /** AMQP properties, the envelope's headers among them. */
+  properties: z.record(z.string(), z.unknown()),
+  /** The original bytes. */
+  bodyBase64: z.base64(),
+  /** The same, read; missing where it isn't JSON. */
+  bodyJson: z.unknown().optional(),
+});
+export type DeadLetterView = z.infer<typeof DeadLetterView>;
+
+export function deadLetterView({ body, deadAt, ...letter }: DeadLetter): DeadLetterView {
+  const bodyBase64 = body.toString('base64');
+  return { ...letter, deadAt: deadAt.toISOString(), sizeBytes: body.length, bodyBase64, ...jsonOf(body) };
+}
+
+function jsonOf(body: Buffer): { bodyJson?: unknown } {
+  try {
+    const bodyJson: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
+    // What is nested too deeply can be read but not written.
+    JSON.stringify(bodyJson);
+    return { bodyJson };
+  } catch {
+    return {};
+  }
+}
+
+export const ReplayRequest = z.strictObject({
+  queue: Queue,
+  type: z.string().min(1).max(255).optional(),
+  /** Only what died until then. */
+  before: z.iso.datetime().optional(),
+});
+export type ReplayRequest = z.infer<typeof ReplayRequest>;
+
+export const Replayed = z.strictObject({ replayed: Count });
+export type Replayed = z.infer<typeof Replayed>;
+
+/** Stands in the log: no personal data. */
+export const Discard = z.strictObject({ reason: z.string().trim().min(1).max(200) });
+export type Discard = z.infer<typeof Discard>;
