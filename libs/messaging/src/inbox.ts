@@ -58,6 +58,7 @@ export class Inbox {
       const fresh = new Set(recorded.map((row) => row.message_id));
       const left = (await this.batch.run(fresh, handle)).filter((id) => fresh.has(id.toLowerCase()));
       if (left.length > 0) await tx.query('DELETE FROM inbox WHERE message_id = ANY($1::uuid[])', [left]);
+      failPoint('handler.before-commit');
     };
     await this.transactions.run(work, { signal, retries: 0 });
   }
