@@ -1,13 +1,25 @@
-import { StandardSchemaValidationPipe } from '@nestjs/common';
+import { StandardSchemaValidationPipe, type ArgumentMetadata } from '@nestjs/common';
 import type { z } from 'zod';
 import { RequestInvalid, type InputError } from './problem.ts';
 
 /** Enough for a person to act on; a hostile body may be wrong in a hundred thousand places. */
 const MAX_ERRORS = 20;
 
+class ValidationPipe extends StandardSchemaValidationPipe {
+  override async transform<T>(value: T, metadata: ArgumentMetadata): Promise<T> {
+    try {
+      return await super.transform(value, metadata);
+    } catch (error) {
+      // A parameter is checked alone, and its issues don't say what it is called.
+      if (!(error instanceof RequestInvalid) || !metadata.data) throw error;
+      throw new RequestInvalid(error.errors.map(({ message }) => ({ path: metadata.data!, message })));
+    }
+  }
+}
+
 /** Checks `@Body({ schema })`, `@Query({ schema })` and `@Param('id', { schema })`: 400 REQUEST_INVALID. */
 export const validationPipe = () =>
-  new StandardSchemaValidationPipe({
+  new ValidationPipe({
     exceptionFactory: (issues) => new RequestInvalid(inputErrors(issues as z.core.$ZodIssue[])),
   });
 

@@ -67,6 +67,8 @@ test('names each field that is wrong, and no value', async () => {
     { path: 'secret', message: 'is not a known field' },
   ]);
   expect(JSON.stringify(errors)).not.toContain('hunter2');
+  const [, , ofPath] = await refusal(await get('/v1/notes/not-a-uuid'));
+  expect(ofPath).toEqual([{ path: 'id', message: expect.any(String) }]);
 });
 
 test('refuses characters that PostgreSQL cannot store, wherever they are', async () => {
