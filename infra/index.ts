@@ -1,4 +1,6 @@
 export * from './accounts.ts';
+export * from './install.ts';
+export * from './observability/promtool.ts';
 export * from './paths.ts';
 export * from './ports.ts';
 export * from './postgres/databases.ts';
@@ -13,4 +15,3 @@ export * from './secrets.ts';
 export * from './test-runtime.ts';
 export * from './rabbitmq/container.ts';
 export * from './rabbitmq/external.ts';
-export * from './rabbitmq/install.ts';

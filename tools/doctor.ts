@@ -4,7 +4,7 @@ import { statfsSync } from 'node:fs';
 import { freemem, totalmem } from 'node:os';
 import { SERVICES } from '@cabstand/contracts';
 import {
-  canInstallRabbitmq,
+  canInstallPackages,
   findRabbitmqServer,
   isDockerRunning,
   isPortInUse,
@@ -42,7 +42,7 @@ function rabbitmq(amqpUrl: string | null): Finding {
   if (installed) return { name, found: installed, state: 'fine' };
   const mend = process.platform === 'darwin' ? 'brew install rabbitmq' : 'sudo apt-get install rabbitmq-server';
   if (isDockerRunning()) return { name, found: 'not installed; npm start will use a container', state: 'fine' };
-  if (canInstallRabbitmq()) return { name, found: 'not installed; npm start will install it', state: 'fine' };
+  if (canInstallPackages()) return { name, found: 'not installed; npm start will install it', state: 'fine' };
   return { name, found: 'missing', state: 'lacking', mend };
 }
 

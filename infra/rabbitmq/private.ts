@@ -1,5 +1,5 @@
 import { isDockerRunning, startRabbitmqContainer, stopRabbitmqContainer } from './container.ts';
-import { canInstallRabbitmq, installRabbitmq } from './install.ts';
+import { canInstallPackages, installRabbitmq } from '../install.ts';
 import { findRabbitmqServer, startRabbitmqNode, type Broker, type NodeOptions } from './node.ts';
 
 export interface PrivateBroker extends Broker {
@@ -18,7 +18,7 @@ export async function startPrivateBroker(options: NodeOptions, say: (line: strin
       const stop = () => stopRabbitmqContainer(broker.container);
       return { ...broker, pid: null, stop, how: `container ${broker.container}` };
     }
-    if (!canInstallRabbitmq()) {
+    if (!canInstallPackages()) {
       throw new Error(
         'RabbitMQ is missing: install rabbitmq-server (or start Docker, or set AMQP_URL), then run this again',
       );

@@ -1,6 +1,10 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { SERVICES, type ServiceName } from '@cabstand/contracts';
 import { eventually } from '@cabstand/testing';
 import pg from 'pg';
+import { parse } from 'yaml';
+import { ROOT } from '../../../infra/paths.ts';
 import { BrokerView, goodMessage, SOURCES, type Source } from '../src/messages.ts';
 import { newPassenger } from '../src/people.ts';
 import { Platform } from '../src/platform.ts';
@@ -269,6 +273,35 @@ describe('with the broker away', () => {
     await eventually(async () => expect((await call('passenger', 'GET', '/outbox')).json).toMatchObject({ depth: 0 }), {
       timeoutMs: 40_000,
     });
+  });
+});
+
+it('alerts speak only of what a service measures', async () => {
+  const rules = parse(readFileSync(join(ROOT, 'infra', 'observability', 'alerts.yaml'), 'utf8')) as {
+    groups: { rules: { alert: string; expr: string }[] }[];
+  };
+  const used = new Set(
+    rules.groups.flatMap((group) => group.rules).flatMap(({ expr }) => expr.match(/messaging_\w+/g)),
+  );
+  expect(used.size).toBeGreaterThan(8);
+  // Each service publishes and consumes; a lag is known once something was handled.
+  await newPassenger(platform.urls);
+  await poison(source('trip'), 'x');
+  await goodDeadLetter('driver', source('trip'));
+  await goodDeadLetter('passenger', source('trip'));
+  for (const [service, queue] of [
+    ['driver', 'driver.trip-events'],
+    ['passenger', 'passenger.trip-events'],
+  ] as const)
+    await call(service, 'POST', '/dead-letters/replay', { queue });
+  await eventually(async () => {
+    for (const service of platform.processes()) {
+      const exposed = new Set((await service.metrics()).match(/^messaging_\w+/gm));
+      expect({ service: service.service, lacks: [...used].filter((name) => !exposed.has(name!)) }).toEqual({
+        service: service.service,
+        lacks: [],
+      });
+    }
   });
 });
 

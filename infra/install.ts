@@ -18,16 +18,19 @@ function asRoot(): string[] | null {
   return spawnSync('sudo', ['-n', 'true']).status === 0 ? ['sudo', '-n'] : null;
 }
 
-export const canInstallRabbitmq = (): boolean =>
+export const canInstallPackages = (): boolean =>
   isDebianFamily() && existsSync('/usr/bin/apt-get') && asRoot() !== null;
 
+export const installRabbitmq = (say: (line: string) => void) =>
+  installPackage('rabbitmq-server', ['rabbitmq-server.service', 'epmd.service', 'epmd.socket'], say);
+
 /**
- * Installs Debian's rabbitmq-server without starting the system-wide broker that the package brings: what is
- * wanted is the programs, for a private node. `policy-rc.d` is how Debian lets an administrator say that.
+ * Installs a package of Debian's without starting the system-wide server that it brings: what is wanted is the
+ * programs. `policy-rc.d` is how Debian lets an administrator say that.
  */
-export async function installRabbitmq(say: (line: string) => void): Promise<void> {
+export async function installPackage(name: string, units: string[], say: (line: string) => void): Promise<void> {
   const prefix = asRoot();
-  if (prefix === null) throw new Error('installing rabbitmq-server needs root or sudo without a password');
+  if (prefix === null) throw new Error(`installing ${name} needs root or sudo without a password`);
   const run = async (...command: string[]) => {
     const [program, ...args] = [...prefix, 'env', 'DEBIAN_FRONTEND=noninteractive', ...command] as [
       string,
@@ -37,12 +40,12 @@ export async function installRabbitmq(say: (line: string) => void): Promise<void
   };
   // On a systemd machine the unit would be enabled for the next boot; a masked unit isn't.
   if (existsSync('/run/systemd/system')) {
-    await run('systemctl', 'mask', 'rabbitmq-server.service', 'epmd.service', 'epmd.socket');
-    say('masked the system-wide broker (undo: systemctl unmask rabbitmq-server epmd.service epmd.socket)');
+    await run('systemctl', 'mask', ...units);
+    say(`masked the system-wide server (undo: systemctl unmask ${units.join(' ')})`);
   }
   const hasPolicy = existsSync(POLICY);
   if (!hasPolicy) await run('sh', '-c', `printf '#!/bin/sh\\nexit 101\\n' > ${POLICY} && chmod 755 ${POLICY}`);
-  const install = () => run('apt-get', 'install', '--yes', '--no-install-recommends', 'rabbitmq-server');
+  const install = () => run('apt-get', 'install', '--yes', '--no-install-recommends', name);
   try {
     await install().catch(async () => {
       say('apt-get update first: the package lists are missing or old');
