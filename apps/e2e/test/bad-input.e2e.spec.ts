@@ -88,7 +88,7 @@ const BAD_BODIES: [what: string, status: number, body: string][] = [
 const concrete = (path: string) => path.replaceAll(/\{\w+\}/g, crypto.randomUUID());
 /** A token that may call the operation at all, so that its schema is what refuses. */
 function tokenFor(service: ServiceName, { method, path }: Operation): string {
-  if (/\/(suspend|reinstate)$/.test(path) || path === '/v1/drivers/positions') return tokens.operator;
+  if (/^\/v1\/ops\/|\/(suspend|reinstate)$/.test(path) || path === '/v1/drivers/positions') return tokens.operator;
   if (service !== 'trip') return tokens[service];
   return /\/(arrive|start|complete)$/.test(path) && method === 'POST' ? tokens.driver : tokens.passenger;
 }
