@@ -1,12 +1,20 @@
 import { SERVICES, type EventDefinition, type ServiceName } from './define-event.ts';
 
-/** Waits between one attempt at a message and the next, in order. After the last, the message is dead. */
-export const RETRY_DELAYS = [
+/** A wait between one attempt at a message and the next; each has its own queue. */
+export interface RetryDelay {
+  name: string;
+  delayMs: number;
+}
+/** In order. After the last, the message is dead. */
+export const RETRY_DELAYS: readonly RetryDelay[] = [
   { name: '1s', delayMs: 1_000 },
   { name: '5s', delayMs: 5_000 },
   { name: '30s', delayMs: 30_000 },
   { name: '2min', delayMs: 120_000 },
-] as const;
+];
+/** Work queues that want others, by name: `{ 'trip.driver-events': [{ name: '10s', delayMs: 10_000 }] }`. */
+const RETRY_DELAYS_OF: Partial<Record<string, readonly RetryDelay[]>> = {};
+export const retryDelaysOf = (queue: string): readonly RetryDelay[] => RETRY_DELAYS_OF[queue] ?? RETRY_DELAYS;
 
 /** Deliveries of one message that may take the process down before the broker sets it aside itself. */
 export const DELIVERY_LIMIT = 20;
@@ -85,7 +93,7 @@ export function topologyOf(events: readonly EventDefinition[]): Topology {
         'x-overflow': 'reject-publish',
       },
     },
-    ...RETRY_DELAYS.map(({ name }) => ({
+    ...retryDelaysOf(queue).map(({ name }) => ({
       name: retryQueue(queue, name),
       arguments: {
         ...quorum,
@@ -110,7 +118,7 @@ export function topologyOf(events: readonly EventDefinition[]): Topology {
         types.map((type) => ({ exchange: eventsExchange(publisher), queue, routingKey: type })),
       ),
       ...pairs.flatMap(({ consumer, queue }) =>
-        [queue, ...RETRY_DELAYS.map(({ name }) => retryQueue(queue, name)), deadQueue(queue)].map((name) => ({
+        [queue, ...retryDelaysOf(queue).map(({ name }) => retryQueue(queue, name)), deadQueue(queue)].map((name) => ({
           exchange: retryExchange(consumer),
           queue: name,
           routingKey: name,

@@ -8,7 +8,7 @@ import { Transactions } from './transactions.ts';
 
 const PRUNED_AT_ONCE = 1_000;
 /** Whoever holds a row for longer isn't waited for with the rows of a whole batch in our hands. */
-const BATCH_LOCK_TIMEOUT = '100ms';
+const BATCH_LOCK_TIMEOUT = '250ms';
 
 /** Makes at-least-once delivery have its effect once. */
 @Injectable()
@@ -49,11 +49,11 @@ export class Inbox {
    */
   async together(ids: string[], handle: () => Promise<string[]>, signal: AbortSignal): Promise<void> {
     const work = async (tx: EntityManager) => {
-      await tx.query(`SET LOCAL lock_timeout = '${BATCH_LOCK_TIMEOUT}'`);
       // Sorted, so that replicas with copies of the same messages wait for each other and don't deadlock.
       const recorded: { message_id: string }[] = await tx.query(
-        'INSERT INTO inbox (message_id) SELECT unnest($1::uuid[]) ON CONFLICT DO NOTHING RETURNING message_id',
-        [ids.toSorted()],
+        `INSERT INTO inbox (message_id) SELECT id FROM set_config('lock_timeout', $2, true), unnest($1::uuid[]) AS id
+         ON CONFLICT DO NOTHING RETURNING message_id`,
+        [ids.toSorted(), BATCH_LOCK_TIMEOUT],
       );
       const fresh = new Set(recorded.map((row) => row.message_id));
       const left = (await this.batch.run(fresh, handle)).filter((id) => fresh.has(id.toLowerCase()));

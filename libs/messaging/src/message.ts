@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { Envelope, type EventDefinition, type ServiceName } from '@cabstand/contracts';
+import { DomainError, Envelope, type EventDefinition, type ServiceName } from '@cabstand/contracts';
 import type { Message, MessagePropertyHeaders, Options } from 'amqplib';
 import type { DeadLetter, OutboxMessage } from './messaging.entities.ts';
+import { outline } from './waiting.ts';
 
 /** Our own headers, beside the CloudEvents attributes. They never leave the service's own retry exchange. */
 export const HEADERS = {
@@ -19,7 +20,7 @@ export const CLOUD_EVENTS = 'cloudEvents:';
 export const CONTENT_TYPE = 'application/json';
 /** More than these bytes of headers are cut, so that the properties with ours added still fit into one frame. */
 const MAX_HEADERS_BYTES = 64 * 1024;
-const MAX_ERROR_CHARS = 300;
+const MAX_ERROR_CHARS = 500;
 const MAX_ATTEMPTS = 1_000;
 /** Of a message that was replayed over and over: the newest. */
 const MAX_FAILURES = 50;
@@ -113,9 +114,10 @@ export function failuresOf(headers: MessagePropertyHeaders | undefined): Failure
   };
 }
 
-export const failureOf = ({ name, message }: Error): Failure => ({
+/** An error's message may quote personal data, and this leaves the process: only our own refusals are quoted. */
+export const failureOf = (error: Error): Failure => ({
   at: new Date().toISOString(),
-  error: `${name}: ${message}`.slice(0, MAX_ERROR_CHARS),
+  error: (error instanceof DomainError ? `${error.code}: ${error.message}` : outline(error)).slice(0, MAX_ERROR_CHARS),
 });
 
 /** Everything the publisher said, for publishing the same bytes again with our own headers added. */

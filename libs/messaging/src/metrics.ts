@@ -27,6 +27,10 @@ export class MessagingMetrics {
     description:
       'Publications that the broker returned (no queue is bound) or nacked (a queue is full); the event stays in the outbox',
   });
+  readonly publishLatency = this.meter.createHistogram('messaging.publish.latency', {
+    ...SECONDS,
+    description: 'From the event to the broker’s confirm',
+  });
   readonly confirmDuration = this.meter.createHistogram('messaging.confirm.duration', SECONDS);
   readonly handled = this.meter.createCounter('messaging.handled', {
     description: 'Deliveries by outcome: done, retried, dead, abandoned',

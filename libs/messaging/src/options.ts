@@ -1,4 +1,4 @@
-import { EVENTS, RETRY_DELAYS, type EventDefinition, type ServiceName } from '@cabstand/contracts';
+import { EVENTS, type EventDefinition, type ServiceName } from '@cabstand/contracts';
 
 /** The options with their defaults; a class, so that it can be injected. */
 export class MessagingSettings {
@@ -10,15 +10,15 @@ export class MessagingSettings {
   /** The contracts: which events exist, who publishes and who consumes them. */
   readonly events: readonly EventDefinition[] = EVENTS;
   /** Messages that the broker hands out ahead, for each queue. */
-  readonly prefetch: number = 400;
+  readonly prefetch: number = 300;
   /** Handlers that run at once, for each queue. Each holds a database connection: keep it below the pool's size. */
   readonly concurrency: number = 5;
   /** Events handled in one transaction when so many wait. With 1 each has a transaction of its own. */
-  readonly largestBatch: number = 200;
+  readonly largestBatch: number = 100;
   /** A handler that takes longer has failed: its transaction is cut off and the message is retried. */
   readonly handlerTimeoutMs: number = 30_000;
-  /** Waits before each further attempt; at most as many as there are retry queues. */
-  readonly retryDelaysMs: readonly number[] = RETRY_DELAYS.map(({ delayMs }) => delayMs);
+  /** Waits before each further attempt, instead of those of the contracts; at most as many as there are retry queues. */
+  readonly retryDelaysMs?: readonly number[];
   /** Bigger bodies are refused by the outbox, and dead on arrival. */
   readonly maxBodyBytes: number = 256 * 1024;
   /** Confirms that make no progress for so long mean that the connection is dead. */
@@ -33,9 +33,6 @@ export class MessagingSettings {
 
   constructor(options: MessagingOptions) {
     Object.assign(this, Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)));
-    if (this.retryDelaysMs.length > RETRY_DELAYS.length) {
-      throw new Error(`retryDelaysMs has more steps than there are retry queues (${RETRY_DELAYS.length})`);
-    }
   }
 }
 

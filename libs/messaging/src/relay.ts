@@ -217,6 +217,7 @@ export class Relay {
       if (outcome === 'confirmed') {
         this.metrics.published.add(1, type);
         this.metrics.confirmDuration.record((performance.now() - startedAt) / 1_000);
+        this.metrics.publishLatency.record((Date.now() - row.occurredAt.getTime()) / 1_000, type);
       } else if (outcome !== 'lost') {
         this.metrics.refused.add(1, { ...type, reason: outcome });
         this.logger.error(`${row.type} ${row.id} was ${outcome} by the broker and stays in the outbox`);

@@ -1,4 +1,4 @@
-import { deadQueue, retryExchange, retryQueue, RETRY_DELAYS } from '@cabstand/contracts';
+import { deadQueue, retryExchange, retryQueue, retryDelaysOf } from '@cabstand/contracts';
 import { Logger } from '@nestjs/common';
 import type { ConsumeMessage } from 'amqplib';
 import type { PublishConnection } from './broker-connection.ts';
@@ -38,12 +38,13 @@ export class Retries {
     const { attempt, history } = failuresOf(work.message.properties.headers);
     const failure = failureOf(error);
     const failures = [...history, failure];
-    const step = RETRY_DELAYS[attempt - 1];
-    const delayMs = this.settings.retryDelaysMs[attempt - 1];
+    const { queue } = work.subscription;
+    const step = retryDelaysOf(queue)[attempt - 1];
+    const delayMs = (this.settings.retryDelaysMs ?? retryDelaysOf(queue).map((each) => each.delayMs))[attempt - 1];
     if (!step || delayMs === undefined) return this.bury(work, 'handler-failed', failure.error, failures);
     const headers = { [HEADERS.attempt]: attempt + 1, [HEADERS.history]: JSON.stringify(failures) };
     const expirationMs = Math.round(delayMs * (1 - JITTER + Math.random() * 2 * JITTER));
-    const passed = await this.pass(work, retryQueue(work.subscription.queue, step.name), headers, expirationMs);
+    const passed = await this.pass(work, retryQueue(queue, step.name), headers, expirationMs);
     return passed ? 'retried' : 'kept';
   }
 

@@ -62,6 +62,10 @@ export class Bell {
 export function outline(error: unknown): string {
   if (!isNativeError(error)) return typeof error;
   const code = 'code' in error ? ` (${String(error.code)})` : '';
-  const frames = (error.stack ?? '').split('\n').filter((line) => line.startsWith('    at '));
+  // A message may look like frames.
+  const frames = (error.stack ?? '')
+    .replace(error.message, '')
+    .split('\n')
+    .filter((line) => line.startsWith('    at '));
   return [`${error.name}${code}`, ...frames.slice(0, 8)].join('\n');
 }

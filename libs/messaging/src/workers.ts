@@ -1,5 +1,7 @@
 /** Longest waits for company: beside others that are being handled, and under load. An idle service never waits. */
-const LINGER_MS = { busy: 20, loaded: 5 };
+const LINGER_MS = { busy: 40, loaded: 5 };
+/** Batches that take less may grow. */
+const QUICK_MS = 10;
 /** So many at once mean load. */
 const LOADED = 8;
 
@@ -36,7 +38,7 @@ export class Workers<T extends Job> {
   add(job: T): void {
     (job.suspect ? this.suspects : this.waiting).push(job);
     // In one chunk from the network are many: they are read before the first of them is begun.
-    if (this.waiting.length >= this.limit || (this.busy === 0 && !this.loaded)) {
+    if (this.busy === 0 ? !this.loaded || this.waiting.length >= this.limit : this.limit === 1) {
       this.starting ??= setImmediate(() => this.start());
     } else this.wait();
   }
@@ -60,23 +62,23 @@ export class Workers<T extends Job> {
     if (this.waiting.length === 0 || this.busy >= this.concurrency) return;
     const firstAlone = this.waiting.findIndex(({ alone }) => alone);
     this.run(this.waiting.splice(0, Math.min(this.limit, firstAlone === -1 ? Infinity : firstAlone)));
-    if (this.waiting.length >= this.limit) this.starting = setImmediate(() => this.start());
-    else if (this.waiting.length > 0) this.wait();
+    if (this.waiting.length === 0) return;
+    // Slow handlers run beside each other; quick ones are better off in one transaction than in several.
+    if (this.limit === 1) this.start();
+    else this.wait();
   }
 
   private run(jobs: T[]): void {
     this.busy++;
+    const startedAt = performance.now();
     void this.handle(jobs).then((again) => {
       this.busy--;
       this.exclusive = false;
       this.waiting.unshift(...again);
-      // As many as there was time for, or a quarter of what failed; growing again with each that went well.
-      if (jobs.length > 1 && again.length > 0) {
-        const failed = again.length === jobs.length;
-        this.limit = Math.max(2, failed ? this.limit >> 2 : jobs.length - again.length);
-      } else {
-        this.limit = Math.min(this.largest, this.limit * 2);
-      }
+      // As many as there was time for, or a quarter of what failed, and growing again with each that went quickly.
+      if (jobs.length > 1 && again.length === jobs.length) this.limit = Math.max(1, this.limit >> 2);
+      else if (again.length > 0) this.limit = jobs.length - again.length;
+      else if (performance.now() - startedAt < QUICK_MS) this.limit = Math.min(this.largest, this.limit * 2);
       this.loaded = jobs.length >= LOADED;
       clearTimeout(this.linger);
       this.linger = undefined;
