@@ -12,12 +12,13 @@ import { startRuntime } from './runtime.ts';
 const { output, values } = readOptions({
   rounds: { type: 'string', default: '5' },
   events: { type: 'string', default: '40000' },
-  only: { type: 'string', default: 'drain,sustained,latency,idle' },
+  only: { type: 'string', default: 'drain,sustained,latency,idle,cpu,backlog,payload,replicas,memory' },
   report: { type: 'boolean', default: false },
   'memory-events': { type: 'string', default: '500000' },
   'no-references': { type: 'boolean', default: false },
 });
-const wanted = new Set(values.only.split(','));
+const only = new Set(values.only.split(','));
+const wanted = (name: string) => only.has(name);
 const effort: Effort = { rounds: Number(values.rounds), events: Number(values.events), random: randomOf(output.seed) };
 
 const startedAt = performance.now();
@@ -34,10 +35,10 @@ try {
   fleet = await startFleet(runtime, !values['no-references'] && !values.report);
   await warmUp(fleet);
   if (values.report) {
-    await report({ fleet, events: effort.events, memoryEvents: Number(values['memory-events']) });
+    await report({ fleet, events: effort.events, memoryEvents: Number(values['memory-events']), wanted });
   } else {
     for (const [name, measure] of Object.entries({ drain, sustained, latency, idle })) {
-      if (wanted.has(name)) figures.push(...(await measure(fleet, effort)));
+      if (wanted(name)) figures.push(...(await measure(fleet, effort)));
     }
   }
 } finally {

@@ -15,6 +15,7 @@ interface Report {
   events: number;
   /** Messages that pile up while the consumer is down. */
   memoryEvents: number;
+  wanted(section: string): boolean;
 }
 type Row = string[];
 const FRESH = { ratePerS: 50, durationMs: 2_000 };
@@ -22,17 +23,19 @@ const FRESH_WAIT_MS = 20_000;
 
 /** `--report`: how the figures grow, and what bounds them. One measurement each: to see how, not how much. */
 export async function report(of: Report): Promise<void> {
-  const section = async (title: string, header: Row, measure: (of: Report) => Promise<Row[]>) => {
+  const section = async (name: string, title: string, header: Row, measure: (of: Report) => Promise<Row[]>) => {
+    if (!of.wanted(name)) return;
     process.stderr.write(`${title}…\n`);
     const rows = await measure(of);
     console.log(`\n${title}\n`);
     printTable(header, rows);
   };
-  await section('CPU for each event of a backlog', ['part', 'µs'], parts);
-  await section('Backlog', ['rows in the outbox', 'events/s', 'new event, p50'], backlogs);
-  await section('Payload', ['bytes', 'Cabstand events/s', 'MB/s', 'raw events/s', 'MB/s'], payloads);
-  await section('Replicas', ['relays', 'consumers', 'events/s'], replicas);
-  await section('Memory', ['process', 'before', 'highest', 'after'], memory);
+  await section('cpu', 'CPU for each event of a backlog', ['part', 'µs'], parts);
+  await section('backlog', 'Backlog', ['rows in the outbox', 'events/s', 'new event, p50'], backlogs);
+  await section('payload', 'Payload', ['bytes', 'Cabstand events/s', 'MB/s', 'raw events/s', 'MB/s'], payloads);
+  await section('replicas', 'Replicas', ['relays', 'consumers', 'events/s'], replicas);
+  // Last, because it stops the consumer.
+  await section('memory', 'Memory', ['process', 'before', 'highest', 'after'], memory);
 }
 
 async function parts({ fleet: { cabstand, runtime }, events }: Report): Promise<Row[]> {
