@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SERVICES, type ServiceName } from '@cabstand/contracts';
@@ -216,6 +217,44 @@ it('replays all of a queue, of a type, until a time', async () => {
   await replay({ queue: 'trip.driver-events', type: 'driver.registered' });
   await replay({ queue: 'trip.passenger-events' });
   for (const { messageId } of others) await eventually(async () => expect(await inboxOf('trip', messageId)).toBe(1));
+});
+
+describe('tools/dead-letters.ts', () => {
+  const run = (...args: string[]) =>
+    new Promise<{ code: number | null; output: string }>((resolve, reject) => {
+      const tool = spawn(
+        process.execPath,
+        [join(ROOT, 'tools', 'dead-letters.ts'), ...args, '--url', platform.urls.trip],
+        {
+          env: { PATH: process.env.PATH, CABSTAND_TOKEN: tokens.operator },
+        },
+      );
+      let output = '';
+      for (const stream of [tool.stdout, tool.stderr]) stream.on('data', (chunk) => (output += String(chunk)));
+      tool.once('error', reject).once('close', (code) => resolve({ code, output }));
+    });
+
+  it('lists, shows, replays and discards', async () => {
+    const [letter] = await poison(source('driver'), '{"driverId":"x"}');
+    const listed = await run('list', '--queue', 'trip.driver-events', '--limit', '1');
+    expect(listed.output).toMatch(`${letter!.id}  `);
+    expect(listed.output).toMatch(/trip\.driver-events {2}driver\.registered {2}1× {2}malformed: .*\n1 shown/);
+    expect(JSON.parse((await run('show', letter!.id)).output)).toMatchObject({ bodyJson: { driverId: 'x' } });
+    expect(await run('replay', letter!.id)).toMatchObject({ code: 0, output: expect.stringMatching(/^1 replayed/) });
+    const shown = () => call('trip', 'GET', `/dead-letters/${letter!.id}`);
+    await eventually(async () => expect((await shown()).json?.history).toHaveLength(1));
+    const all = await run('replay', '--queue', 'trip.driver-events', '--type', 'driver.registered');
+    expect(all).toMatchObject({ code: 0, output: expect.stringMatching(/^\d+ replayed/) });
+    await eventually(async () => expect((await shown()).json?.history).toHaveLength(2));
+    expect(await run('discard', letter!.id, '--reason', 'a test')).toMatchObject({ code: 0 });
+    expect(await run('show', letter!.id)).toMatchObject({ code: 1, output: expect.stringContaining('no dead letter') });
+  });
+
+  it.each([[[]], [['list', '--colour']], [['show']], [['replay']], [['discard', 'x']], [['burn', 'x']]])(
+    'explains itself when it is called with %j',
+    async (args) =>
+      expect(await run(...args)).toEqual({ code: 64, output: expect.stringContaining('replay  --queue QUEUE') }),
+  );
 });
 
 describe('with the broker away', () => {
