@@ -1,5 +1,5 @@
 /**
- * node chaos/src/main.ts quick|full|cluster [--seed N] [--json FILE] [--check]
+ * node chaos/src/main.ts quick|full|cluster [--seed N] [--minutes N] [--json FILE] [--check]
  *
  * Kills what can be killed while events are under way, and counts what became of them.
  */
@@ -13,11 +13,16 @@ import { FOLDER, removeStaleRuns } from './servers.ts';
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
-  options: { seed: { type: 'string' }, json: { type: 'string' }, check: { type: 'boolean' } },
+  options: {
+    seed: { type: 'string' },
+    minutes: { type: 'string' },
+    json: { type: 'string' },
+    check: { type: 'boolean' },
+  },
 });
 const mode = positionals[0];
 if (mode !== 'quick' && mode !== 'full' && mode !== 'cluster') {
-  console.error('usage: node chaos/src/main.ts quick|full|cluster [--seed N] [--json FILE] [--check]');
+  console.error('usage: node chaos/src/main.ts quick|full|cluster [--seed N] [--minutes N] [--json FILE] [--check]');
   process.exit(2);
 }
 
@@ -28,7 +33,7 @@ await removeStaleRuns();
 process.env.CABSTAND_DIST = join(FOLDER, 'apps');
 if (mode !== 'cluster') cpSync(join(ROOT, 'dist', 'apps'), process.env.CABSTAND_DIST, { recursive: true });
 const [{ Run }, { ClusterRun }] = await Promise.all([import('./run.ts'), import('./cluster-run.ts')]);
-const run = mode === 'cluster' ? new ClusterRun(seed) : new Run(mode, seed);
+const run = mode === 'cluster' ? new ClusterRun(seed) : new Run(mode, seed, Number(values.minutes ?? 600) * 60_000);
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.once(signal, () => void run.stop().finally(() => process.exit(1)));
 }

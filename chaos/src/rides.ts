@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { disagreements, knowledgeOf } from '../../apps/e2e/src/agreement.ts';
@@ -80,16 +80,17 @@ export class Rides {
     return rides;
   }
 
-  /** kill -9 of a service in the middle of a step of somebody's ride, and a new start. */
-  async kill({ service, step, afterMs }: ServiceKill): Promise<void> {
-    const reached = new Promise<void>((resolve) => (this.#awaited = { step, reached: resolve }));
-    await Promise.race([reached, pause(STEP_WITHIN_MS)]);
+  /** kill -9 of a service in the middle of a step of somebody's ride, and a new start. Answers whether it was in time. */
+  async kill({ service, step, afterMs }: ServiceKill): Promise<boolean> {
+    const reached = new Promise<boolean>((resolve) => (this.#awaited = { step, reached: () => resolve(true) }));
+    const isInStep = await Promise.race([reached, pause(STEP_WITHIN_MS, false)]);
     this.#awaited = undefined;
     await pause(afterMs);
     const [process] = this.platform.services[service];
     await process.stop('SIGKILL');
     // Not ready in time may be the fault of another fault.
     await process.start().catch(() => undefined);
+    return isInStep;
   }
 
   async untilReady(): Promise<void> {
@@ -122,6 +123,7 @@ export class Rides {
 
   async stop(): Promise<void> {
     this.#isOver = true;
+    mkdirSync(join(FOLDER, 'logs'), { recursive: true });
     for (const { service, log } of this.platform.processes())
       writeFileSync(join(FOLDER, 'logs', `${service}-service.log`), log.join('\n'));
     await this.platform.stop();

@@ -15,14 +15,17 @@ import { FAULTS } from './tally.ts';
 export class Run {
   readonly #plan: Plan;
   readonly #seed: number;
-  readonly #counts = { brokerKills: 0, serviceKills: 0, databaseFaults: 0, linkFaults: 0 };
+  readonly #limitMs: number;
+  readonly #counts = { brokerKills: 0, serviceKills: 0, inTheirStep: 0, databaseFaults: 0, linkFaults: 0 };
   #servers: Servers | undefined;
   #starting: Promise<unknown> = Promise.resolve();
   #library: Library | undefined;
   #rides: Rides | undefined;
 
-  constructor(mode: 'quick' | 'full', seed: number) {
+  /** @param limitMs when it is over, what is left of the plan is left out, and the run fails for that */
+  constructor(mode: 'quick' | 'full', seed: number, limitMs: number) {
     this.#seed = seed;
+    this.#limitMs = limitMs;
     this.#plan = planOf(mode, new Random(seed));
   }
 
@@ -41,10 +44,10 @@ export class Run {
     this.#starting = Promise.allSettled(starting);
     const [library, rides] = await Promise.all(starting);
     say(`workload: ${writers * 2} writers, 2 consumers; ${pairs} passengers with ${pairs} drivers`);
-    await Promise.all([
-      this.#killServices(rides),
-      this.#reachFailPoints(library).then(() => this.#breakThings(rides, library)),
-    ]);
+    const halfMs = this.#limitMs / 2;
+    // One after the other: while the broker is down nobody's ride gets to the step that a kill waits for.
+    await Promise.all([this.#killServices(rides, performance.now() + halfMs), this.#reachFailPoints(library)]);
+    await this.#breakThings(rides, library, performance.now() + halfMs);
     return this.#addUp(library, rides);
   }
 
@@ -62,16 +65,18 @@ export class Run {
     );
   }
 
-  async #killServices(rides: Rides): Promise<void> {
+  async #killServices(rides: Rides, until: number): Promise<void> {
     for (const kill of this.#plan.serviceKills) {
-      await rides.kill(kill);
+      if (performance.now() > until) return;
+      if (await rides.kill(kill)) this.#counts.inTheirStep += 1;
       this.#counts.serviceKills += 1;
       say(`platform: killed ${kill.service} ${kill.afterMs} ms into "${kill.step}"`);
     }
   }
 
-  async #breakThings(rides: Rides, library: Library): Promise<void> {
+  async #breakThings(rides: Rides, library: Library, until: number): Promise<void> {
     for (const { afterMs, ...fault } of this.#plan.faults) {
+      if (performance.now() > until) return;
       await pause(afterMs);
       await this.#commit(fault, rides, library);
     }
@@ -136,6 +141,7 @@ export class Run {
       ['fail points that a process died at', library.reached.length, FAIL_POINTS.length],
     ];
     return [
+      { name: 'service kills in the step that they waited for', value: this.#counts.inTheirStep, unit: '' },
       ...done
         .filter(([, , atLeast]) => atLeast > 0)
         .map(([name, value, atLeast]): Figure => ({ name, value, unit: '', atLeast })),
