@@ -49,9 +49,10 @@ export async function startCabstand(runtime: BenchRuntime, file: (name: string) 
       await untilEmpty(runtime);
       await runtime.emptyTables();
     },
-    drain: async (count, bodyBytes = BODY_BYTES) => {
+    drain: async (count, { bodyBytes, started } = {}) => {
       await consumer.call('begin', { keepTimes: false });
       const startedAt = await fill(count, bodyBytes);
+      started?.();
       await wake();
       const endedAt = await consumer.call<number>('reached', { count: count + 1 });
       await assertExactlyOnce(runtime, count + 1);

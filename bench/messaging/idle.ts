@@ -1,7 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { figure, type Figure } from '../harness/figures.ts';
 import { cpuMsOf } from '../harness/machine.ts';
-import type { Worker } from '../harness/processes.ts';
 import type { Fleet } from './fleet.ts';
 import type { BenchRuntime } from './runtime.ts';
 
@@ -46,17 +45,4 @@ async function transactionsOf({ adminDb }: BenchRuntime, database: string): Prom
     [database],
   );
   return rows[0]!.count;
-}
-
-/** CPU time in µs that each took for each of `count` events. */
-export async function cpuPerEvent(
-  parts: Record<string, Worker | { pid: number | null }>,
-  count: number,
-  work: () => Promise<unknown>,
-): Promise<Record<string, number>> {
-  const read = () => Object.values(parts).map(({ pid }) => (pid === null ? NaN : cpuMsOf(pid)));
-  const before = read();
-  await work();
-  const after = read();
-  return Object.fromEntries(Object.keys(parts).map((name, i) => [name, ((after[i]! - before[i]!) * 1_000) / count]));
 }

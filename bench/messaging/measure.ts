@@ -1,5 +1,6 @@
 import { figure, ratios, type Demand, type Figure } from '../harness/figures.ts';
 import { inRounds } from '../harness/rounds.ts';
+import { cpuMeter } from './cpu.ts';
 import type { Fleet } from './fleet.ts';
 import { latencyOf, type Latency, type Pipeline } from './pipeline.ts';
 
@@ -42,19 +43,28 @@ const RATES = {
 };
 type Name = keyof typeof RATES;
 
-export async function drain({ cabstand, raw, references: refs }: Fleet, effort: Effort): Promise<Figure[]> {
-  const { rounds, events, random } = effort;
-  const of = (pipeline: Pipeline, part: number) => prepared(pipeline, () => pipeline.drain(Math.ceil(events * part)));
+export async function drain(fleet: Fleet, { rounds, events, random }: Effort): Promise<Figure[]> {
+  const { cabstand, raw, references: refs } = fleet;
+  const cpuUs: Partial<Record<Name, number[]>> = {};
+  const of = (name: Name, pipeline: Pipeline, part: number) => ({
+    [name]: prepared(pipeline, async () => {
+      const count = Math.ceil(events * part);
+      const cpu = cpuMeter(pipeline, fleet.runtime);
+      const rate = await pipeline.drain(count, { started: cpu.start });
+      (cpuUs[name] ??= []).push(Object.values(cpu.perEventUs(count)).reduce((sum, us) => sum + us, 0));
+      return rate;
+    }),
+  });
   const rates = await inRounds<Name>('backlog, events/s', rounds, random, {
-    cabstand: of(cabstand, 1),
-    raw: of(raw, 1),
+    ...of('cabstand', cabstand, 1),
+    ...of('raw', raw, 1),
     ...(refs && {
-      nest: of(refs.nest.without, 0.25),
-      nestInbox: of(refs.nest.withInbox, 0.075),
-      golevelup: of(refs.golevelup.without, 0.25),
-      golevelupInbox: of(refs.golevelup.withInbox, 0.075),
-      typical: of(refs.typical, 0.075),
-      naive: of(refs.naive, 0.0075),
+      ...of('nest', refs.nest.without, 0.25),
+      ...of('nestInbox', refs.nest.withInbox, 0.075),
+      ...of('golevelup', refs.golevelup.without, 0.25),
+      ...of('golevelupInbox', refs.golevelup.withInbox, 0.075),
+      ...of('typical', refs.typical, 0.075),
+      ...of('naive', refs.naive, 0.0075),
     }),
   });
   const names = (Object.keys(RATES) as Name[]).filter((name) => rates[name]);
@@ -64,6 +74,7 @@ export async function drain({ cabstand, raw, references: refs }: Fleet, effort: 
       : [];
   return [
     ...names.map((name) => figure(`backlog, ${RATES[name]}`, 'events/s', rates[name])),
+    ...names.map((name) => figure(`CPU of all processes, ${RATES[name].split(':')[0]!}`, 'µs/event', cpuUs[name]!)),
     ...against('raw', 'raw amqplib', 0.6, 0.75),
     ...against('nestInbox', 'Nest RMQ + inbox', 6, 8),
     ...against('typical', 'polling outbox', 7, 8),

@@ -8,7 +8,13 @@ export interface Pipeline {
   /** To be called before each measurement: what earlier ones left goes away. */
   prepare(): Promise<void>;
   /** Brings so many events from where they wait to where they are handled. Answers events per second. */
-  drain(count: number, bodyBytes?: number): Promise<number>;
+  drain(count: number, options?: DrainOptions): Promise<number>;
+}
+
+export interface DrainOptions {
+  bodyBytes?: number;
+  /** Called when the backlog is there and the clock starts. */
+  started?: () => void;
 }
 
 export interface Latency {

@@ -27,8 +27,9 @@ function withoutOutbox(workers: Pair, prepare: () => Promise<void>): Pipeline {
   return {
     workers,
     prepare,
-    drain: async (count, bodyBytes = BODY_BYTES) => {
+    drain: async (count, { bodyBytes = BODY_BYTES, started } = {}) => {
       await consumer.call('begin', { keepTimes: false });
+      started?.();
       const startedAt = await publisher.call<number>('publish', { count, bodyBytes });
       const endedAt = await consumer.call<number>('reached', { count });
       return count / ((endedAt - startedAt) / 1_000);
@@ -73,9 +74,10 @@ export async function startPolling(runtime: BenchRuntime, file: (name: string) =
     };
     return {
       ...{ workers, prepare, whilePolling },
-      drain: async (count, bodyBytes = BODY_BYTES) => {
+      drain: async (count, { bodyBytes = BODY_BYTES, started } = {}) => {
         await fill(runtime, count, bodyBytes);
         await consumer.call('begin', { keepTimes: false });
+        started?.();
         return whilePolling(async () => {
           const startedAt = nowMs();
           const endedAt = await consumer.call<number>('reached', { count });

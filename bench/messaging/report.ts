@@ -6,7 +6,7 @@ import { formatted } from '../harness/rounds.ts';
 import { percentile } from '../harness/stats.ts';
 import { startReplica } from './cabstand.ts';
 import type { Fleet } from './fleet.ts';
-import { cpuPerEvent } from './idle.ts';
+import { cpuMeter } from './cpu.ts';
 import type { BenchRuntime } from './runtime.ts';
 
 interface Report {
@@ -30,7 +30,7 @@ export async function report(of: Report): Promise<void> {
     console.log(`\n${title}\n`);
     printTable(header, rows);
   };
-  await section('cpu', 'CPU for each event of a backlog', ['part', 'µs'], parts);
+  await section('cpu', 'CPU for each event of a backlog', ['part', 'Cabstand, µs', 'raw amqplib, µs'], parts);
   await section('backlog', 'Backlog', ['rows in the outbox', 'events/s', 'new event, p50'], backlogs);
   await section('payload', 'Payload', ['bytes', 'Cabstand events/s', 'MB/s', 'raw events/s', 'MB/s'], payloads);
   await section('replicas', 'Replicas', ['relays', 'consumers', 'events/s'], replicas);
@@ -38,19 +38,15 @@ export async function report(of: Report): Promise<void> {
   await section('memory', 'Memory', ['process', 'before', 'highest', 'after'], memory);
 }
 
-async function parts({ fleet: { cabstand, runtime }, events }: Report): Promise<Row[]> {
-  const { publisher, consumer } = cabstand.workers;
-  const { rabbitmq, postgres } = runtime.pids;
-  await cabstand.prepare();
-  await consumer.call('begin', { keepTimes: false });
-  // Before the clock starts, or PostgreSQL's share would have these INSERTs in it.
-  await cabstand.fill(events);
-  const named = { broker: { pid: rabbitmq }, PostgreSQL: { pid: postgres }, relay: publisher, consumer };
-  const cpuUs = await cpuPerEvent(named, events, async () => {
-    await cabstand.wake();
-    await consumer.call('reached', { count: events + 1 });
-  });
-  return Object.entries(cpuUs).map(([name, us]) => [name, formatted(us)]);
+async function parts({ fleet, events }: Report): Promise<Row[]> {
+  const columns: Record<string, number>[] = [];
+  for (const pipeline of [fleet.cabstand, fleet.raw]) {
+    await pipeline.prepare();
+    const cpu = cpuMeter(pipeline, fleet.runtime);
+    await pipeline.drain(events, { started: cpu.start });
+    columns.push(cpu.perEventUs(events));
+  }
+  return Object.keys(columns[0]!).map((name) => [name, ...columns.map((cpuUs) => formatted(cpuUs[name]!))]);
 }
 
 /** How fast it drains, and what becomes meanwhile of events that are committed now. */
@@ -96,7 +92,7 @@ async function payloads({ fleet: { cabstand, raw }, events }: Report): Promise<R
   for (const bytes of [300, 3_000, 30_000]) {
     const count = Math.ceil(events / Math.sqrt(bytes / 300));
     await cabstand.prepare();
-    const rates = [await cabstand.drain(count, bytes), await raw.drain(count, bytes)];
+    const rates = [await cabstand.drain(count, { bodyBytes: bytes }), await raw.drain(count, { bodyBytes: bytes })];
     rows.push([String(bytes), ...rates.flatMap((rate) => [formatted(rate), formatted((rate * bytes) / 1e6)])]);
   }
   return rows;
