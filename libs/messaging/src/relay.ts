@@ -98,9 +98,11 @@ export class Relay {
     const backoff = new Backoff(this.stopping.signal);
     for (;;) {
       try {
+        // Only a round that begins after everything is committed can tell that everything is published.
+        const isLast = this.stopping.signal.aborted;
         const idle = await this.work();
         backoff.reset();
-        if (this.stopping.signal.aborted && (idle || Date.now() > this.flushUntil)) break;
+        if (this.stopping.signal.aborted && ((isLast && idle) || Date.now() > this.flushUntil)) break;
         if (idle) await this.bell.wait(this.settings.pollEveryMs);
       } catch (error) {
         this.logger.warn(`the outbox cannot be read: ${outline(error)}`);

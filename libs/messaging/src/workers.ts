@@ -1,7 +1,8 @@
-/** Longest waits for company: beside others that are being handled, and under load. An idle service never waits. */
-const LINGER_MS = { busy: 40, loaded: 5 };
+/** Longest waits for company: beside a batch that is being handled, and otherwise. An idle service never waits. */
+const LINGER_MS = { batched: 40, usual: 5 };
 /** Batches that take less may grow. */
 const QUICK_MS = 10;
+const FULL_BATCHES = 2;
 /** So many at once mean load. */
 const LOADED = 8;
 
@@ -38,13 +39,13 @@ export class Workers<T extends Job> {
   add(job: T): void {
     (job.suspect ? this.suspects : this.waiting).push(job);
     // In one chunk from the network are many: they are read before the first of them is begun.
-    if (this.busy === 0 ? !this.loaded || this.waiting.length >= this.limit : this.limit === 1) {
+    if ((this.busy === 0 && !this.loaded) || this.isEnough()) {
       this.starting ??= setImmediate(() => this.start());
     } else this.wait();
   }
 
   private wait(): void {
-    this.linger ??= setTimeout(() => this.start(), this.busy > 0 ? LINGER_MS.busy : LINGER_MS.loaded);
+    this.linger ??= setTimeout(() => this.start(), this.loaded && this.busy > 0 ? LINGER_MS.batched : LINGER_MS.usual);
   }
 
   private start(): void {
@@ -63,9 +64,13 @@ export class Workers<T extends Job> {
     const firstAlone = this.waiting.findIndex(({ alone }) => alone);
     this.run(this.waiting.splice(0, Math.min(this.limit, firstAlone === -1 ? Infinity : firstAlone)));
     if (this.waiting.length === 0) return;
-    // Slow handlers run beside each other; quick ones are better off in one transaction than in several.
-    if (this.limit === 1) this.start();
+    if (this.isEnough()) this.start();
     else this.wait();
+  }
+
+  /** Slow handlers run beside each other; for quick ones a second batch while the first one commits is enough. */
+  private isEnough(): boolean {
+    return this.limit === 1 || (this.busy < FULL_BATCHES && this.waiting.length >= this.limit);
   }
 
   private run(jobs: T[]): void {
