@@ -1,5 +1,6 @@
 import { topologyOf, EVENTS, TripCompleted } from '@cabstand/contracts';
-import { eventually } from '@cabstand/testing';
+import { eventually, startOwnBroker } from '@cabstand/testing';
+import { PublishConnection } from '../src/broker-connection.ts';
 import {
   createPair,
   effectsOf,
@@ -86,3 +87,35 @@ it('keeps in the outbox, in order, what a full queue doesn’t take, and never l
   // The other consumer has everything, some of it more than once: its inbox sees to that.
   expect(await queueDepth(pair.broker, OTHERS)).toBeGreaterThanOrEqual(written.length);
 }, 90_000);
+
+it('keeps events while the broker blocks publishing for lack of memory, and goes on handling', async () => {
+  const broker = await startOwnBroker();
+  try {
+    trip = await pair.startTrip({ amqpUrl: broker.urlFor('trip'), managementUrl: undefined });
+    const passenger = await pair.startPassenger(undefined, {
+      amqpUrl: broker.urlFor('passenger'),
+      managementUrl: undefined,
+    });
+    const first = await publish(trip);
+    await eventually(async () => expect(await effectsOf(passenger)).toEqual([first]), { timeoutMs: 30_000 });
+    await broker.control('set_vm_memory_high_watermark', 'absolute', '1MB');
+    const ids: string[] = [];
+    await eventually(async () => {
+      // The broker only tells those that publish.
+      ids.push(await publish(trip));
+      expect(trip.app.get(PublishConnection).blocked).toBe(true);
+    });
+    await expectQuick(async () => ids.push(await publish(trip)));
+    expect((await outboxOf(trip)).map(({ id }) => id)).toContain(ids.at(-1));
+    // Blocked is not lost: dropping the connection would only bring the next one, blocked as well.
+    expect(trip.status.connected).toBe(true);
+    await broker.control('set_vm_memory_high_watermark', '0.6');
+    await eventually(async () => expect(await effectsOf(passenger)).toEqual(expect.arrayContaining(ids)), {
+      timeoutMs: 30_000,
+    });
+    await eventually(async () => expect(await outboxOf(trip)).toEqual([]));
+    await Promise.all([trip.stop(), passenger.stop()]);
+  } finally {
+    await broker.stop();
+  }
+}, 120_000);
