@@ -23,11 +23,15 @@ beforeAll(async () => {
 });
 afterAll(() => pair.drop());
 
-/** So many events wait in the queue before anybody consumes them. */
-async function backlog(size: number, ...first: ReturnType<typeof tripRequested>[]): Promise<string[]> {
-  const payloads = [...first, ...Array.from({ length: size - first.length }, () => tripRequested())];
+/** So many events wait in the queue before anybody consumes them, a special one in their middle. Its id comes first. */
+async function backlog(size: number, ...special: ReturnType<typeof tripRequested>[]): Promise<string[]> {
   const ids: string[] = [];
-  for (const payload of payloads) ids.push(await publish(trip, payload));
+  for (let i = 0; i < size; i++) {
+    const [payload] = i === Math.floor(size / 2) ? special : [];
+    const id = await publish(trip, payload ?? tripRequested());
+    if (payload) ids.unshift(id);
+    else ids.push(id);
+  }
   await eventually(async () => expect(await queueDepth(pair.broker, QUEUE)).toBe(size));
   return ids;
 }
