@@ -7,7 +7,7 @@ const toTrip = { publishers: ['driver'], consumers: ['trip'], subject: 'driverId
 /** Somebody opened a driver account. */
 export const DriverRegistered = defineEvent(
   'driver.registered',
-  { driverId: z.uuid(), firstName: z.string(), vehicle: Vehicle },
+  { driverId: z.uuid(), firstName: z.string(), vehicle: Vehicle.strip() },
   toTrip,
 );
 export type DriverRegistered = z.infer<typeof DriverRegistered.schema>;
@@ -15,7 +15,7 @@ export type DriverRegistered = z.infer<typeof DriverRegistered.schema>;
 /** The driver's profile, vehicle or availability changed. Carries the whole of it, so that the newest alone is enough. */
 export const DriverUpdated = defineEvent(
   'driver.updated',
-  { driverId: z.uuid(), firstName: z.string(), vehicle: Vehicle, status: z.enum(['offline', 'online']) },
+  { driverId: z.uuid(), firstName: z.string(), vehicle: Vehicle.strip(), status: z.enum(['offline', 'online']) },
   toTrip,
 );
 export type DriverUpdated = z.infer<typeof DriverUpdated.schema>;
@@ -37,7 +37,7 @@ export const DriverMoved = defineEvent(
   {
     driverId: z.uuid(),
     tripId: z.uuid(),
-    position: GeoPoint,
+    position: GeoPoint.strip(),
     /** Degrees clockwise from true north. */
     headingDeg: z.number().optional(),
     speedMps: z.number().optional(),

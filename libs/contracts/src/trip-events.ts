@@ -12,8 +12,8 @@ export const TripRequested = defineEvent(
   {
     tripId: z.uuid(),
     passengerId: z.uuid(),
-    pickup: GeoPoint,
-    dropoff: GeoPoint,
+    pickup: GeoPoint.strip(),
+    dropoff: GeoPoint.strip(),
     /** Minor units of `currency`. */
     fareMinor: z.int(),
     currency: Currency,

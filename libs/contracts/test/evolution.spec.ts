@@ -56,6 +56,13 @@ function refusalOf(written: fc.Arbitrary<unknown>, reader: z.ZodType): string | 
   return `${issue?.path.map(String).join('.') || 'the whole'}: ${issue?.message}, in ${JSON.stringify(event)}`;
 }
 
+/** The same with one field more in every object. */
+function withMore(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(withMore);
+  return { ...Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, withMore(inner)])), addedLater: 1 };
+}
+
 const REMEDY = (type: string) =>
   `Take the change back, and publish what is new as an event of its own, ${nextType(type)}, beside this one until nobody consumes it.`;
 const nextType = (type: string) => type.replace(/(?:\.v(\d+))?$/, (_, n) => `.v${Number(n ?? 1) + 1}`);
@@ -81,6 +88,11 @@ describe.each(CONTRACTS.map((contract) => [contract.type, contract] as const))('
   it.each(versions)('is still taken by a consumer that knows $name', ({ name, schema }) => {
     const who = `consumers that were deployed with ${name} cannot read what is published today`;
     assertReadable(contract, who, anyOf(today), z.fromJSONSchema(schema as z.core.JSONSchema.JSONSchema));
+  });
+
+  it('is taken with fields that a newer publisher adds, wherever it adds them', () => {
+    const who = 'they set aside what a newer publisher says more';
+    for (const { example } of versions) assertReadable(contract, who, fc.constant(withMore(example)), contract.schema);
   });
 
   it('is on record as it is now', () => {
