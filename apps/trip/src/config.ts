@@ -3,7 +3,8 @@ import { Currency } from '@cabstand/contracts';
 import { baseConfig, duration, port } from '@cabstand/service-defaults';
 import { z } from 'zod';
 
-const positive = (byDefault: number) => z.coerce.number().positive().max(1_000).default(byDefault);
+/** Bounded, so that no ride on earth outgrows the quote's columns. */
+const factor = (byDefault: number, max: number) => z.coerce.number().min(1).max(max).default(byDefault);
 /** Bounded, so that no fare can outgrow the integers that JSON carries exactly. */
 const minor = (byDefault: number) => z.coerce.number().int().min(0).max(1_000_000_000).default(byDefault);
 
@@ -21,8 +22,8 @@ export const Config = z.object({
   FARE_PER_MINUTE_MINOR: minor(30),
   FARE_MINIMUM_MINOR: minor(500),
   FARE_CURRENCY: Currency.default('EUR').describe('ISO 4217'),
-  FARE_DETOUR_FACTOR: positive(1.3).describe('How much longer streets are than the straight line'),
-  FARE_AVERAGE_SPEED_KMH: positive(30).describe('For estimating how long a ride takes'),
+  FARE_DETOUR_FACTOR: factor(1.3, 10).describe('How much longer streets are than the straight line'),
+  FARE_AVERAGE_SPEED_KMH: factor(30, 1_000).describe('For estimating how long a ride takes'),
   ROUTING_URL: z
     .url({ protocol: /^https?$/, error: 'must be a URL such as http://osrm:5000' })
     .optional()

@@ -40,7 +40,7 @@ describe('with RabbitMQ down', () => {
 describe('with a routing server', () => {
   let osrm: Server;
   let platform: Platform;
-  let answer: 'route' | 'error' | 'nonsense' | 'nothing' = 'route';
+  let answer: 'route' | 'error' | 'nonsense' | 'far too far' | 'nothing' = 'route';
   const asked: string[] = [];
   beforeAll(async () => {
     osrm = createServer((request, response) => {
@@ -48,7 +48,8 @@ describe('with a routing server', () => {
       if (answer === 'nothing') return;
       if (answer === 'error') return void response.writeHead(400).end('{"code":"NoRoute"}');
       if (answer === 'nonsense') return void response.end('<html>');
-      response.end(JSON.stringify({ code: 'Ok', routes: [{ distance: 4_321.6, duration: 765.4, legs: [] }] }));
+      const distance = answer === 'far too far' ? 1e12 : 4_321.6;
+      response.end(JSON.stringify({ code: 'Ok', routes: [{ distance, duration: 765.4, legs: [] }] }));
     });
     await new Promise<void>((resolve) => osrm.listen(0, '127.0.0.1', resolve));
     const { port } = osrm.address() as AddressInfo;
@@ -67,7 +68,7 @@ describe('with a routing server', () => {
     expect(asked).toEqual(['/route/v1/driving/13.405,52.52;13.45,52.5?overview=false']);
   });
 
-  it.each(['error', 'nonsense', 'nothing'] as const)('a quote is estimated when it answers %s', async (kind) => {
+  it.each(['error', 'nonsense', 'far too far', 'nothing'] as const)('a quote is estimated when it answers %s', async (kind) => {
     answer = kind;
     const startedAt = Date.now();
     expect(await quote()).toMatchObject({ distanceM: 4_902, distanceSource: 'estimate' });

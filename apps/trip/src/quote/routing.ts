@@ -7,10 +7,13 @@ import type { DistanceSource } from './quote.entity.ts';
 /** A passenger waits for the quote: a slow map is worth less than a fast estimate. */
 const ROUTING_TIMEOUT_MS = 1_000;
 
+/** More than that is no ride, and would not fit into the quote's columns. */
+const MAX = 100_000_000;
+
 /** OSRM's answer, as far as it is needed; metres and seconds. https://project-osrm.org/docs/v5.24.0/api/#route-service */
 const RouteAnswer = z.object({
   code: z.literal('Ok'),
-  routes: z.array(z.object({ distance: z.number().min(0), duration: z.number().min(0) })).min(1),
+  routes: z.array(z.object({ distance: z.number().min(0).max(MAX), duration: z.number().min(0).max(MAX) })).min(1),
 });
 
 export interface MeasuredRide extends Ride {
