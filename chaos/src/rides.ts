@@ -36,6 +36,7 @@ export interface ServiceKill {
   afterMs: number;
 }
 
+const ARRIVAL_TIMEOUT_MS = 60_000;
 const CALL_TIMEOUT_MS = 4_000;
 /** Whatever a kill waits for, it comes. */
 const STEP_WITHIN_MS = 8_000;
@@ -70,11 +71,13 @@ export class Rides {
     await bindTap(platform.broker);
     for (let i = 0; i < pairs; i += 1) {
       const place = freshPlace();
-      const call = { timeoutMs: CALL_TIMEOUT_MS };
+      const call = { timeoutMs: ARRIVAL_TIMEOUT_MS };
       const [passenger, driver] = await Promise.all([
         newPassenger(platform.urls, call),
         newDriver(platform.urls, place.pickup, call),
       ]);
+      // Nothing was broken so far; from here on a call without an answer is given up on soon.
+      call.timeoutMs = CALL_TIMEOUT_MS;
       rides.#riding.push(rides.#keepRiding({ passenger, driver, place }));
     }
     return rides;
