@@ -40,6 +40,9 @@ const ARRIVAL_TIMEOUT_MS = 60_000;
 const CALL_TIMEOUT_MS = 4_000;
 /** Whatever a kill waits for, it comes. */
 const STEP_WITHIN_MS = 8_000;
+/** What Node prints of an error that nobody caught, or the service when it has caught it. */
+const CRASH = /^Node\.js v\d+|"event":"process\.uncaught-exception"/;
+const STARTS = 5;
 const READY_WITHIN_MS = 120_000;
 const RESTS_WITHIN_MS = 240_000;
 const SETTINGS = { DISPATCH_OFFER_TTL: '5s', DISPATCH_DEADLINE: '20s', LOG_LEVEL: 'warn' };
@@ -90,9 +93,14 @@ export class Rides {
     this.#awaited = undefined;
     await pause(afterMs);
     const [process] = this.platform.services[service];
-    await process.stop('SIGKILL');
-    // Not ready in time may be the fault of another fault.
-    await process.start().catch(() => undefined);
+    // As a supervisor does: another fault may well keep it from becoming ready.
+    for (let attempt = 1, isUp = false; attempt <= STARTS && !isUp; attempt += 1) {
+      await process.stop('SIGKILL');
+      isUp = await process.start().then(
+        () => true,
+        () => false,
+      );
+    }
     return isInStep;
   }
 
@@ -135,7 +143,7 @@ export class Rides {
   async #tally(withPublications: boolean): Promise<PlatformTally> {
     const knowledge = await knowledgeOf(this.platform);
     const complaints = disagreements(knowledge);
-    const crashes = this.platform.log().filter((line) => /^Node\.js v\d+/.test(line)).length;
+    const crashes = this.platform.log().filter((line) => CRASH.test(line)).length;
     const tally = await platformTallyOf(this.platform, withPublications);
     const broken = [...this.promised].filter(([id, status]) => knowledge.trips.get(id)?.status !== status);
     return {
