@@ -60,7 +60,10 @@ function refusalOf(written: fc.Arbitrary<unknown>, reader: z.ZodType): string | 
 function withMore(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return value.map(withMore);
-  return { ...Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, withMore(inner)])), addedLater: 1 };
+  return {
+    ...Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, withMore(inner)])),
+    addedLater: 1,
+  };
 }
 
 const REMEDY = (type: string) =>
