@@ -6,7 +6,7 @@ import { disagreements, knowledgeOf } from '../../apps/e2e/src/agreement.ts';
 import { goOnlineAt, newDriver, newPassenger, type NewDriver, type NewPassenger } from '../../apps/e2e/src/people.ts';
 import { freshPlace, type Place } from '../../apps/e2e/src/places.ts';
 import { Platform, type PlatformOptions } from '../../apps/e2e/src/platform.ts';
-import { OVER, type Trip } from '../../tools/client/api.ts';
+import { OVER, type ServiceUrls, type Trip } from '../../tools/client/api.ts';
 import { ApiError } from '../../tools/client/http.ts';
 import type { ServiceName } from '@cabstand/contracts';
 import { platformTallyOf, type PlatformTally } from './platform-tally.ts';
@@ -71,17 +71,12 @@ export class Rides {
   static async start(pairs: number, random: Random, options: PlatformOptions = {}): Promise<Rides> {
     const platform = await Platform.start({ ...options, env: { ...SETTINGS, ...options.env } });
     const rides = new Rides(platform, random);
-    await bindTap(platform.broker);
-    for (let i = 0; i < pairs; i += 1) {
-      const place = freshPlace();
-      const call = { timeoutMs: ARRIVAL_TIMEOUT_MS };
-      const [passenger, driver] = await Promise.all([
-        newPassenger(platform.urls, call),
-        newDriver(platform.urls, place.pickup, call),
-      ]);
-      // Nothing was broken so far; from here on a call without an answer is given up on soon.
-      call.timeoutMs = CALL_TIMEOUT_MS;
-      rides.#riding.push(rides.#keepRiding({ passenger, driver, place }));
+    try {
+      await bindTap(platform.broker);
+      for (let i = 0; i < pairs; i += 1) rides.#riding.push(rides.#keepRiding(await newPair(platform.urls)));
+    } catch (error) {
+      await rides.stop();
+      throw error;
     }
     return rides;
   }
@@ -246,4 +241,13 @@ export class Rides {
   #at(step: Step): void {
     if (this.#awaited?.step === step) this.#awaited.reached();
   }
+}
+
+async function newPair(urls: ServiceUrls): Promise<Pair> {
+  const place = freshPlace();
+  const call = { timeoutMs: ARRIVAL_TIMEOUT_MS };
+  const [passenger, driver] = await Promise.all([newPassenger(urls, call), newDriver(urls, place.pickup, call)]);
+  // Nothing was broken so far; from here on a call without an answer is given up on soon.
+  call.timeoutMs = CALL_TIMEOUT_MS;
+  return { passenger, driver, place };
 }
