@@ -74,7 +74,7 @@ abstract class BrokerConnection {
 
   /** Gives up on a connection that is open in name only. */
   drop(reason: string): void {
-    this.logger.warn(`dropping the connection: ${reason}`);
+    this.logger.warn({ event: 'broker.dropped', reason });
     if (this.model) destroy(this.model, reason);
   }
 
@@ -99,7 +99,7 @@ abstract class BrokerConnection {
         backoff.reset();
         await this.serve(model);
       } catch (error) {
-        this.logger.warn(`no connection to the broker: ${describe(error)}`);
+        this.logger.warn({ event: 'broker.unreachable', reason: describe(error) });
       }
       if (!this.stopping.signal.aborted) await backoff.wait();
     }
@@ -119,7 +119,7 @@ abstract class BrokerConnection {
   /** Until the connection is lost or closed. */
   private async serve(model: ChannelModel): Promise<void> {
     // Whatever is wrong is followed by `close`; an `error` without listener would end the process.
-    model.on('error', (error) => this.logger.warn(`connection error: ${describe(error)}`));
+    model.on('error', (error) => this.logger.warn({ event: 'broker.error', reason: describe(error) }));
     model.on('blocked', () => this.block(true));
     model.on('unblocked', () => this.block(false));
     const lost = new AbortController();
@@ -127,7 +127,7 @@ abstract class BrokerConnection {
     if (this.stopping.signal.aborted) return model.close();
     this.model = model;
     this.lost = lost.signal;
-    this.logger.log('connected');
+    this.logger.log({ event: 'broker.connected' });
     for (const kept of this.channels) void kept.run(model, lost.signal);
     await over;
     this.model = null;
@@ -136,13 +136,14 @@ abstract class BrokerConnection {
     destroy(model);
     if (!this.stopping.signal.aborted) {
       this.metrics.reconnects.add(1, { connection: this.role });
-      this.logger.warn('connection lost');
+      this.logger.warn({ event: 'broker.lost' });
     }
   }
 
   private block(blocked: boolean): void {
     this.blocked = blocked;
-    this.logger.warn(blocked ? 'the broker has blocked publishing: memory or disk is short' : 'publishing goes on');
+    // Memory or disk is short there.
+    this.logger.warn({ event: blocked ? 'broker.blocked' : 'broker.unblocked' });
   }
 }
 
@@ -187,14 +188,16 @@ export class KeptChannel {
       try {
         channel = await model.createConfirmChannel();
         channel.once('close', close);
-        channel.on('error', (error) => this.logger.error(`channel ${this.name}: ${describe(error)}`));
+        channel.on('error', (error) =>
+          this.logger.error({ event: 'channel.failed', channel: this.name, reason: describe(error) }),
+        );
         await this.open(channel, closed.signal);
         this.channel = channel;
         const openedAt = Date.now();
         if (!closed.signal.aborted) await once(closed.signal, 'abort');
         if (Date.now() - openedAt > STABLE_MS) backoff.reset();
       } catch (error) {
-        if (!over.aborted) this.logger.error(`channel ${this.name}: ${describe(error)}`);
+        if (!over.aborted) this.logger.error({ event: 'channel.failed', channel: this.name, reason: describe(error) });
         // Closed already, as a rule; otherwise it would stay open beside its successor.
         await channel?.close().catch(() => undefined);
       }

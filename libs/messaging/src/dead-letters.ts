@@ -52,7 +52,7 @@ export class DeadLetters {
         return;
       } catch (error) {
         if (closed.aborted) return;
-        this.logger.error(`a dead letter of ${queue} stays in the queue: ${outline(error)}`);
+        this.logger.error({ event: 'dead-letter.not-moved', queue, reason: outline(error) });
         await backoff.wait();
       }
     }

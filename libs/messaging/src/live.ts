@@ -61,7 +61,10 @@ export class Live {
       topic = { exchange, routingKey, handlers: new Set() };
       this.topics.set(`${exchange} ${routingKey}`, topic);
       const { channel } = this.consuming;
-      if (channel) this.bind(channel, topic).catch((error: unknown) => this.logger.error(outline(error)));
+      if (channel)
+        this.bind(channel, topic).catch((error: unknown) =>
+          this.logger.error({ event: 'live.not-bound', routingKey, reason: outline(error) }),
+        );
     }
     const { handlers } = topic;
     // One function may be subscribed twice, and each subscription ends by itself.
@@ -91,13 +94,13 @@ export class Live {
     try {
       payload = this.parse(routingKey, JSON.parse(message.content.toString()));
     } catch {
-      return this.logger.warn(`dropped a malformed live message ${routingKey}`);
+      return this.logger.warn({ event: 'live.malformed', routingKey });
     }
     for (const handle of this.topics.get(`${exchange} ${routingKey}`)?.handlers ?? []) {
       try {
         handle(payload);
       } catch (error) {
-        this.logger.error(`live handler of ${routingKey}: ${outline(error)}`);
+        this.logger.error({ event: 'live.handler-failed', routingKey, reason: outline(error) });
       }
     }
   }

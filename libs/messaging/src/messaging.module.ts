@@ -60,7 +60,9 @@ class Background implements OnApplicationBootstrap, OnApplicationShutdown {
 
   private async prune(): Promise<void> {
     // The next round is soon enough.
-    await this.inbox.prune().catch((error: unknown) => this.logger.warn(`the inbox was not pruned: ${outline(error)}`));
+    await this.inbox
+      .prune()
+      .catch((error: unknown) => this.logger.warn({ event: 'inbox.not-pruned', reason: outline(error) }));
   }
 }
 

@@ -105,7 +105,7 @@ export class Relay {
         if (this.stopping.signal.aborted && ((isLast && idle) || Date.now() > this.flushUntil)) break;
         if (idle) await this.bell.wait(this.settings.pollEveryMs);
       } catch (error) {
-        this.logger.warn(`the outbox cannot be read: ${outline(error)}`);
+        this.logger.warn({ event: 'outbox.unreadable', reason: outline(error) });
         await this.closeReader();
         if (this.stopping.signal.aborted) break;
         await backoff.wait();
@@ -222,7 +222,7 @@ export class Relay {
         this.metrics.publishLatency.record((Date.now() - row.occurredAt.getTime()) / 1_000, type);
       } else if (outcome !== 'lost') {
         this.metrics.refused.add(1, { ...type, reason: outcome });
-        this.logger.error(`${row.type} ${row.id} was ${outcome} by the broker and stays in the outbox`);
+        this.logger.error({ event: 'message.not-published', outcome, type: row.type, messageId: row.id });
       }
       return outcome;
     } finally {

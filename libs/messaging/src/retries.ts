@@ -52,7 +52,7 @@ export class Retries {
   async bury(work: Failed, reason: string, detail: string, failures?: Failure[]): Promise<'dead' | 'kept'> {
     const { queue } = work.subscription;
     const { attempt, history } = failuresOf(work.message.properties.headers);
-    this.logger.error(`a message in ${queue} is given up on in attempt ${attempt}: ${reason}`);
+    this.logger.error({ event: 'message.dead', queue, attempt, reason });
     const headers = {
       [HEADERS.attempt]: attempt,
       [HEADERS.history]: JSON.stringify(failures ?? history),
@@ -78,7 +78,7 @@ export class Retries {
       const exchange = retryExchange(this.settings.service);
       const outcome = await this.publisher.publish(exchange, queue, message.content, options);
       if (outcome === 'confirmed') return true;
-      this.logger.warn(`${queue} did not take a message: ${outcome}`);
+      this.logger.warn({ event: 'message.not-republished', queue, outcome });
       await backoff.wait();
     }
     return false;

@@ -47,7 +47,7 @@ export class TopologyCheck {
 
   start(): void {
     if (!this.settings.managementUrl) {
-      return this.logger.warn('without the management URL of the broker nobody notices a missing binding');
+      return this.logger.warn({ event: 'topology.unchecked', reason: 'AMQP_MANAGEMENT_URL is not set' });
     }
     void this.check();
     this.timer = setInterval(() => void this.check(), this.settings.topologyCheckEveryMs).unref();
@@ -63,14 +63,14 @@ export class TopologyCheck {
       const missing = this.expected.filter((binding) => !bound.has(keyOf(binding)));
       const news = missing.map(keyOf).join(', ');
       if (news !== (this.missing ?? []).map(keyOf).join(', ')) {
-        if (missing.length > 0) this.logger.error(`the broker lacks bindings of the contracts: ${news}`);
-        else this.logger.log('the broker has every binding of the contracts again');
+        if (missing.length > 0) this.logger.error({ event: 'topology.bindings-missing', bindings: news });
+        else this.logger.log({ event: 'topology.complete' });
       }
       this.missing = missing;
     } catch (error) {
       this.missing = undefined;
       this.messages = this.fill = new Map();
-      this.logger.warn(`the bindings could not be compared: ${outline(error)}`);
+      this.logger.warn({ event: 'topology.unchecked', reason: outline(error) });
     }
   }
 

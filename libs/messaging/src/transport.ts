@@ -125,7 +125,7 @@ export class MessagingTransport extends Server implements CustomTransportStrateg
   /** Ends with the messages acknowledged, or still the broker's. Returns those that are to be handled again. */
   private async process(works: Work[]): Promise<Work[]> {
     const processing = this.sort(works).catch((error: unknown) => {
-      this.logger.error(outline(error));
+      this.logger.error({ event: 'batch.failed', reason: outline(error) });
       return [];
     });
     this.inFlight.add(processing);
@@ -167,7 +167,7 @@ export class MessagingTransport extends Server implements CustomTransportStrateg
     if (error) {
       const { type, id } = work.read.envelope;
       context.with(trace.setSpan(context.active(), span), () =>
-        this.logger.warn(`${type} ${id} failed: ${outline(error)}`),
+        this.logger.warn({ event: 'handler.failed', type, messageId: id, reason: outline(error) }),
       );
     }
     span.end();
