@@ -16,6 +16,12 @@ export interface SigningKeyPair {
   privateKey: KeyObject;
 }
 
+class SigningKeySealed extends Error {
+  constructor(cause: unknown) {
+    super('the signing key does not open: KEY_ENCRYPTION_KEY is not the one that sealed it', { cause });
+  }
+}
+
 /** The keys that this service signs with: made at the first start, kept encrypted, the same on every replica. */
 @Injectable()
 export class SigningKeys implements OnApplicationBootstrap {
@@ -26,9 +32,11 @@ export class SigningKeys implements OnApplicationBootstrap {
     @Inject(SESSION_OPTIONS) private readonly options: SessionOptions,
   ) {}
 
-  /** A key that can't be opened must stop the start, not the first sign-in. */
+  /** A key that can't be opened must stop the start, not the first sign-in; a database that is away just now must not. */
   async onApplicationBootstrap(): Promise<void> {
-    await this.current();
+    await this.current().catch((error: unknown) => {
+      if (error instanceof SigningKeySealed) throw error;
+    });
   }
 
   /** The key that signs now. */
@@ -65,7 +73,7 @@ export class SigningKeys implements OnApplicationBootstrap {
       const pkcs8 = unseal(this.options.keyEncryptionKey, sealedPrivateKey, kid);
       return createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' });
     } catch (cause) {
-      throw new Error('the signing key does not open: KEY_ENCRYPTION_KEY is not the one that sealed it', { cause });
+      throw new SigningKeySealed(cause);
     }
   }
 

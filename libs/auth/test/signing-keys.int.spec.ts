@@ -41,3 +41,13 @@ it('a replica with another encryption key says so instead of making a key of its
   await expect(replica(Buffer.alloc(32)).current()).rejects.toThrow('KEY_ENCRYPTION_KEY');
   expect(await dataSource.query('SELECT FROM signing_keys')).toHaveLength(1);
 });
+
+it('a database that is away stops no start: the key is there when the database is', async () => {
+  const keysOfReplica = replica();
+  await database.stop();
+  await expect(keysOfReplica.current()).rejects.toThrow();
+  await expect(keysOfReplica.onApplicationBootstrap()).resolves.toBeUndefined();
+  await database.start();
+  expect((await keysOfReplica.current()).kid).toBe((await replica().current()).kid);
+  await expect(replica(Buffer.alloc(32)).onApplicationBootstrap()).rejects.toThrow('KEY_ENCRYPTION_KEY');
+});
