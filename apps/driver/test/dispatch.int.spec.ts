@@ -160,7 +160,10 @@ it('a suspension withdraws the open offer, and waits for a trip under way', asyn
     { sequence: 5 },
   );
   await eventually(async () => expect(await me()).toMatchObject({ status: 401 }));
-  expect(await refresh(refreshed.body.refreshToken)).toMatchObject({ status: 401 });
+  expect(await refresh(refreshed.body.refreshToken)).toMatchObject({
+    status: 403,
+    body: { code: 'ACCOUNT_SUSPENDED' },
+  });
   expect(await platform.rows('SELECT status FROM availability')).toEqual([{ status: 'offline' }]);
 
   const other = await platform.hire();
