@@ -18,8 +18,24 @@ class CreateIssuerKeysAndRevokedSessions1700000001000 implements MigrationInterf
   }
 }
 
-/** For every service: it verifies tokens. */
-export const authMigrations = [CreateIssuerKeysAndRevokedSessions1700000001000];
+class CreateOpsAudit1700000003000 implements MigrationInterface {
+  readonly name = 'CreateOpsAudit1700000003000';
+
+  async up(runner: QueryRunner): Promise<void> {
+    await runner.query(`
+      CREATE TABLE ops_audit (
+        id uuid PRIMARY KEY, at timestamptz NOT NULL, issuer text NOT NULL, subject text NOT NULL, client_id text NOT NULL,
+        action text NOT NULL, target text, details jsonb NOT NULL, reason text)`);
+    await runner.query(`CREATE INDEX ops_audit_target ON ops_audit (target)`);
+  }
+
+  async down(runner: QueryRunner): Promise<void> {
+    await runner.query(`DROP TABLE ops_audit`);
+  }
+}
+
+/** For every service: it verifies tokens, and records what operators do. */
+export const authMigrations = [CreateIssuerKeysAndRevokedSessions1700000001000, CreateOpsAudit1700000003000];
 
 class CreateSessions1700000002000 implements MigrationInterface {
   readonly name = 'CreateSessions1700000002000';

@@ -4,9 +4,10 @@ import { AccessGuard } from './access.guard.ts';
 import { AccessTokenStrategy } from './access-token.strategy.ts';
 import { IssuerKeySet, RevokedSession } from './auth.entities.ts';
 import { AUTH_OPTIONS, IssuerKeys, type AuthOptions } from './issuer-keys.ts';
+import { OpsAudit, OpsAuditEntry } from './ops-audit.ts';
 import { RevokedSessions } from './revoked-sessions.ts';
 
-export const authEntities = [IssuerKeySet, RevokedSession];
+export const authEntities = [IssuerKeySet, RevokedSession, OpsAuditEntry];
 
 /** Verifies access tokens and guards every route. Needs the global DataSource and the messaging module. */
 @Global()
@@ -20,9 +21,10 @@ export class AuthModule {
         IssuerKeys,
         AccessTokenStrategy,
         RevokedSessions,
+        OpsAudit,
         { provide: APP_GUARD, useClass: AccessGuard },
       ],
-      exports: [RevokedSessions, AUTH_OPTIONS],
+      exports: [RevokedSessions, OpsAudit, AUTH_OPTIONS],
     };
   }
 }

@@ -4,6 +4,7 @@ export { Email, firstName, Password, PasswordChange, PersonName, Phone } from '.
 export { authEntities, AuthModule } from './auth.module.ts';
 export { authMigrations, sessionMigrations } from './auth.migrations.ts';
 export type { AuthOptions } from './issuer-keys.ts';
+export { OpsAudit, OpsAuditEntry, type Audited } from './ops-audit.ts';
 export { Passwords } from './passwords.ts';
 export { definePolicy, type Conditions, type Policy, type PolicyRule } from './policy.ts';
 export type { Principal } from './principal.ts';

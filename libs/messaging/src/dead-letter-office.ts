@@ -1,6 +1,6 @@
 import { DomainError, retryExchange } from '@cabstand/contracts';
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
-import { DataSource, Raw, type FindOptionsWhere } from 'typeorm';
+import { DataSource, Raw, type EntityManager, type FindOptionsWhere } from 'typeorm';
 import { PublishConnection } from './broker-connection.ts';
 import { ConfirmedPublisher, type Outcome } from './confirmed-publisher.ts';
 import { replayOf } from './message.ts';
@@ -31,6 +31,10 @@ export interface DeadLetterSummary {
 
 /** A place in the list of dead letters: that of this one. */
 export type DeadLetterPosition = Pick<DeadLetterSummary, 'deadAt' | 'id'>;
+
+type Affected = Pick<DeadLetter, 'id' | 'queue'>;
+/** Writes down what is done, in the transaction that does it. */
+export type Recording = (tx: EntityManager, letters: Affected[]) => Promise<void>;
 
 export interface ReplayFilter {
   queue: string;
@@ -75,44 +79,45 @@ export class DeadLetterOffice implements OnModuleDestroy {
   }
 
   /** @throws DomainError NOT_FOUND; BROKER_UNAVAILABLE, and then it is still here */
-  async replay(id: string): Promise<DeadLetter> {
-    const { found, replayed } = await this.replayBatch({ id });
+  async replay(id: string, record: Recording): Promise<void> {
+    const { found, replayed } = await this.replayBatch({ id }, record);
     if (found === 0) throw new DomainError('NOT_FOUND');
-    if (!replayed[0]) throw unavailable(0);
-    return replayed[0];
+    if (replayed === 0) throw unavailable(0);
   }
 
   /**
    * Those that are here when it begins, oldest first; what fails again meanwhile is not sent twice.
    * @throws DomainError BROKER_UNAVAILABLE when the broker stops taking them: the others are still here
    */
-  async replayAll(filter: ReplayFilter, onReplayed: (letters: DeadLetter[]) => void): Promise<number> {
+  async replayAll(filter: ReplayFilter, record: Recording): Promise<number> {
     const { queue, type, before = await this.now() } = filter;
     const chosen = type === undefined ? { queue } : { queue, type };
     let count = 0;
     for (;;) {
-      const { found, replayed } = await this.replayBatch({
-        ...chosen,
-        deadAt: Raw((deadAt) => `${deadAt} <= :before`, { before }),
-      });
-      onReplayed(replayed);
-      count += replayed.length;
-      if (replayed.length < found) throw unavailable(count);
+      const until = Raw<Date>((deadAt) => `${deadAt} <= :before`, { before });
+      const { found, replayed } = await this.replayBatch({ ...chosen, deadAt: until }, record);
+      count += replayed;
+      if (replayed < found) throw unavailable(count);
       if (found < REPLAYED_AT_ONCE) return count;
     }
   }
 
   /** @throws DomainError NOT_FOUND */
-  async discard(id: string): Promise<DeadLetterSummary> {
-    const [[discarded]] = await this.dataSource.query<[DeadLetterSummary[], number]>(
-      `DELETE FROM dead_letters WHERE id = $1 RETURNING ${SUMMARY}`,
-      [id],
-    );
-    if (!discarded) throw new DomainError('NOT_FOUND');
-    return discarded;
+  async discard(id: string, record: Recording): Promise<void> {
+    await this.transactions.run(async (tx) => {
+      const [discarded] = await tx.query<[Affected[], number]>(
+        'DELETE FROM dead_letters WHERE id = $1 RETURNING id, queue',
+        [id],
+      );
+      if (discarded.length === 0) throw new DomainError('NOT_FOUND');
+      await record(tx, discarded);
+    });
   }
 
-  private replayBatch(where: FindOptionsWhere<DeadLetter>): Promise<{ found: number; replayed: DeadLetter[] }> {
+  private replayBatch(
+    where: FindOptionsWhere<DeadLetter>,
+    record: Recording,
+  ): Promise<{ found: number; replayed: number }> {
     return this.transactions.run(async (tx) => {
       // Locked until the commit: one that fails again at once has the same id, and waits until its old row is gone.
       const letters = await tx.find(DeadLetter, {
@@ -123,12 +128,12 @@ export class DeadLetterOffice implements OnModuleDestroy {
       });
       const outcomes = await Promise.all(letters.map((letter) => this.publish(letter)));
       const replayed = letters.filter((_, index) => outcomes[index] === 'confirmed');
-      if (replayed.length > 0)
-        await tx.delete(
-          DeadLetter,
-          replayed.map(({ id }) => id),
-        );
-      return { found: letters.length, replayed };
+      if (replayed.length > 0) {
+        const ids = replayed.map(({ id }) => id);
+        await tx.delete(DeadLetter, ids);
+        await record(tx, replayed);
+      }
+      return { found: letters.length, replayed: replayed.length };
     });
   }
 

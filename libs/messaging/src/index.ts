@@ -1,4 +1,9 @@
-export { DeadLetterOffice, type DeadLetterPosition, type DeadLetterSummary } from './dead-letter-office.ts';
+export {
+  DeadLetterOffice,
+  type DeadLetterPosition,
+  type DeadLetterSummary,
+  type Recording,
+} from './dead-letter-office.ts';
 export { Delivery } from './delivery.ts';
 export { Inbox } from './inbox.ts';
 export { Live } from './live.ts';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { eventually } from '@cabstand/testing';
-import { DeadLetterOffice } from '../src/index.ts';
+import { DeadLetterOffice, type Recording } from '../src/index.ts';
 import {
   createPair,
   deadLettersOf,
@@ -40,6 +40,8 @@ async function deadLetter() {
   return { tripId: payload.tripId, payload, messageId, letter: await untilDead(messageId) };
 }
 
+const NO_RECORD: Recording = () => Promise.resolve();
+
 const letterOf = async (messageId: string) =>
   (await office.list(1_000)).find((letter) => letter.messageId === messageId);
 
@@ -53,15 +55,16 @@ const untilDead = (messageId: string) =>
 it('hands the message to its consumer again: same id, same bytes, once', async () => {
   const { tripId, payload, messageId, letter } = await deadLetter();
   failing.delete(tripId);
-  const replayed = await office.replay(letter.id);
+  const replayed = (await office.get(letter.id))!;
   expect(JSON.parse(replayed.body.toString())).toEqual(payload);
+  await office.replay(letter.id, NO_RECORD);
   await eventually(async () => expect(await effectsOf(passenger)).toContain(messageId));
-  await expect(office.replay(letter.id)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  await expect(office.replay(letter.id, NO_RECORD)).rejects.toMatchObject({ code: 'NOT_FOUND' });
   expect(await letterOf(messageId)).toBeUndefined();
   // What was replayed while its answer got lost is replayed again: the copy has no effect.
   const before = deliveries.length;
   await passenger.dataSource.manager.save(replayed);
-  await office.replay(letter.id);
+  await office.replay(letter.id, NO_RECORD);
   await eventually(() => expect(deliveries.slice(before)).toEqual([messageId]));
   await eventually(async () => expect(await queueDepth(pair.broker, QUEUE)).toBe(0));
   expect((await effectsOf(passenger)).filter((id) => id === messageId)).toEqual([messageId]);
@@ -70,7 +73,7 @@ it('hands the message to its consumer again: same id, same bytes, once', async (
 it('gives it all its attempts again, and brings it back with its history', async () => {
   const { tripId, messageId, letter } = await deadLetter();
   failing.set(tripId, 'SECOND');
-  await office.replay(letter.id);
+  await office.replay(letter.id, NO_RECORD);
   await eventually(async () => {
     const rows = (await deadLettersOf(passenger)).filter(({ message_id }) => message_id === messageId);
     expect(rows).toHaveLength(1);
@@ -103,7 +106,10 @@ it('loses none that fail again faster than they are forgotten', async () => {
     CREATE TRIGGER slow_delete BEFORE DELETE ON dead_letters EXECUTE FUNCTION dawdle()`);
   for (let round = 1; round <= 3; round++) {
     const counted: string[] = [];
-    const count = await office.replayAll({ queue: QUEUE }, (letters) => counted.push(...letters.map(({ id }) => id)));
+    const count = await office.replayAll({ queue: QUEUE }, (_, letters) => {
+      counted.push(...letters.map(({ id }) => id));
+      return Promise.resolve();
+    });
     expect(count).toBe(new Set(counted).size);
     expect(count).toBeGreaterThanOrEqual(ids.length);
     await eventually(async () => {
@@ -119,10 +125,31 @@ it('replays once what two operators replay at the same time', async () => {
   const { tripId, messageId, letter } = await deadLetter();
   failing.delete(tripId);
   const before = deliveries.length;
-  const outcomes = await Promise.allSettled([office.replay(letter.id), office.replay(letter.id)]);
+  const outcomes = await Promise.allSettled([office.replay(letter.id, NO_RECORD), office.replay(letter.id, NO_RECORD)]);
   expect(outcomes.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
   await eventually(async () => expect(await effectsOf(passenger)).toContain(messageId));
   expect(deliveries.slice(before).filter((id) => id === messageId)).toHaveLength(1);
+});
+
+it('does nothing that can’t be recorded, and records nothing that isn’t done', async () => {
+  const { messageId, letter } = await deadLetter();
+  await passenger.dataSource.query('CREATE TABLE recorded (id uuid)');
+  const record: Recording = async (tx, letters) => {
+    for (const { id } of letters) await tx.query('INSERT INTO recorded VALUES ($1)', [id]);
+  };
+  const recorded = () => passenger.dataSource.query<{ id: string }[]>('SELECT id FROM recorded');
+  const failing: Recording = async (...args) => {
+    await record(...args);
+    throw new Error('no room for the record');
+  };
+  await expect(office.discard(letter.id, failing)).rejects.toThrow('no room');
+  expect(await letterOf(messageId)).toEqual(letter);
+  expect(await recorded()).toEqual([]);
+  await expect(office.discard(randomUUID(), record)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  expect(await recorded()).toEqual([]);
+  await office.discard(letter.id, record);
+  expect(await letterOf(messageId)).toBeUndefined();
+  expect(await recorded()).toEqual([{ id: letter.id }]);
 });
 
 it('changes nothing while the broker is away', async () => {
@@ -131,11 +158,11 @@ it('changes nothing while the broker is away', async () => {
   await pair.broker.stop();
   await eventually(() => expect(passenger.status.connected).toBe(false));
   const refusal = { code: 'BROKER_UNAVAILABLE', retryAfterS: expect.any(Number) };
-  await expect(office.replay(letter.id)).rejects.toMatchObject(refusal);
-  await expect(office.replayAll({ queue: QUEUE }, () => undefined)).rejects.toMatchObject(refusal);
+  await expect(office.replay(letter.id, NO_RECORD)).rejects.toMatchObject(refusal);
+  await expect(office.replayAll({ queue: QUEUE }, NO_RECORD)).rejects.toMatchObject(refusal);
   expect(await deadLettersOf(passenger)).toEqual(rows);
   expect(await effectsOf(passenger)).not.toContain(messageId);
   await pair.broker.start();
   await eventually(() => expect(passenger.status.connected).toBe(true));
-  await eventually(() => office.replay(letter.id));
+  await eventually(() => office.replay(letter.id, NO_RECORD));
 });

@@ -70,7 +70,7 @@ export class OpsController {
     return this.ops.replayAll(me, request);
   }
 
-  /** Throws it away for good; who did it, and why, stands in the log. */
+  /** Throws it away for good; who did it, and why, is recorded. */
   @Delete('dead-letters/:id')
   @HttpCode(204)
   @Authorize(opsPolicy, 'discard')

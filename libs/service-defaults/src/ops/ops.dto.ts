@@ -85,6 +85,6 @@ export type ReplayRequest = z.infer<typeof ReplayRequest>;
 export const Replayed = z.strictObject({ replayed: Count });
 export type Replayed = z.infer<typeof Replayed>;
 
-/** Stands in the log: no personal data. */
+/** Is recorded as it is: no personal data. */
 export const Discard = z.strictObject({ reason: z.string().trim().min(1).max(200) });
 export type Discard = z.infer<typeof Discard>;

@@ -1,7 +1,7 @@
-import type { Principal } from '@cabstand/auth';
+import { OpsAudit, type Principal } from '@cabstand/auth';
 import { DomainError } from '@cabstand/contracts';
-import { DeadLetterOffice, MessagingStatus, type DeadLetterSummary } from '@cabstand/messaging';
-import { Injectable, Logger } from '@nestjs/common';
+import { DeadLetterOffice, MessagingStatus, type DeadLetterSummary, type Recording } from '@cabstand/messaging';
+import { Injectable } from '@nestjs/common';
 import { page, positionOf, type Page } from '../page.ts';
 import {
   cursorOf,
@@ -18,11 +18,10 @@ import {
 /** What operators do with the service's messages, and the record of who did it. */
 @Injectable()
 export class OpsService {
-  private readonly logger = new Logger('Ops');
-
   constructor(
     private readonly status: MessagingStatus,
     private readonly office: DeadLetterOffice,
+    private readonly audit: OpsAudit,
   ) {}
 
   async outbox(): Promise<OutboxView> {
@@ -41,24 +40,25 @@ export class OpsService {
   }
 
   async replay(me: Principal, id: string): Promise<Replayed> {
-    this.record(me, 'ops.dead-letter-replayed', await this.office.replay(id));
+    await this.office.replay(id, this.recording(me, 'ops.dead-letter-replayed'));
     return { replayed: 1 };
   }
 
   async replayAll(me: Principal, filter: ReplayRequest): Promise<Replayed> {
-    const replayed = await this.office.replayAll(filter, (letters) => {
-      for (const letter of letters) this.record(me, 'ops.dead-letter-replayed', letter);
-    });
-    return { replayed };
+    return { replayed: await this.office.replayAll(filter, this.recording(me, 'ops.dead-letter-replayed')) };
   }
 
-  async discard(me: Principal, id: string, reason: string): Promise<void> {
-    this.record(me, 'ops.dead-letter-discarded', await this.office.discard(id), reason);
+  discard(me: Principal, id: string, reason: string): Promise<void> {
+    return this.office.discard(id, this.recording(me, 'ops.dead-letter-discarded', reason));
   }
 
   /** A message's own words, its type among them, stay out: they may say anything. */
-  private record(me: Principal, event: string, letter: { id: string; queue: string }, reason?: string): void {
-    const by = { issuer: me.issuer, subject: me.subject, clientId: me.clientId };
-    this.logger.log({ event, by, deadLetterId: letter.id, queue: letter.queue, reason });
+  private recording(me: Principal, action: string, reason?: string): Recording {
+    return (tx, letters) =>
+      this.audit.record(
+        tx,
+        me,
+        letters.map(({ id, queue }) => ({ action, target: id, details: { queue }, reason })),
+      );
   }
 }
