@@ -22,26 +22,17 @@ export function boundingBox(centre: GeoPoint, radiusM: number): BoundingBox {
   const reach = degrees(Math.asin(Math.min(1, Math.sin(angle) / Math.cos(radians(centre.lat))))) + 1e-9;
   const west = centre.lng - reach;
   const east = centre.lng + reach;
-  if (reach >= 180) return { south, north, lngs: [{ from: -180, to: 180 }] };
-  if (west < -180)
-    return {
-      south,
-      north,
-      lngs: [
-        { from: west + 360, to: 180 },
-        { from: -180, to: east },
-      ],
-    };
-  if (east > 180)
-    return {
-      south,
-      north,
-      lngs: [
-        { from: west, to: 180 },
-        { from: -180, to: east - 360 },
-      ],
-    };
-  return { south, north, lngs: [{ from: west, to: east }] };
+  if (west >= -180 && east <= 180) return { south, north, lngs: [{ from: west, to: east }] };
+  const from = west < -180 ? west + 360 : west;
+  const to = east > 180 ? east - 360 : east;
+  return {
+    south,
+    north,
+    lngs: [
+      { from, to: 180 },
+      { from: -180, to },
+    ],
+  };
 }
 
 export const contains = (box: BoundingBox, { lat, lng }: GeoPoint) =>
