@@ -1,19 +1,6 @@
-import {
-  authEntities,
-  authMigrations,
-  AuthModule,
-  ownIssuer,
-  sessionEntities,
-  sessionMigrations,
-  SessionsModule,
-} from '@cabstand/auth';
-import { messagingEntities, messagingMigrations, MessagingModule } from '@cabstand/messaging';
-import {
-  DatabaseModule,
-  idempotencyEntities,
-  idempotencyMigrations,
-  type DatabaseOptions,
-} from '@cabstand/service-defaults';
+import { AuthModule, ownIssuer, sessionEntities, sessionMigrations, SessionsModule } from '@cabstand/auth';
+import { MessagingModule } from '@cabstand/messaging';
+import { DatabaseModule, serviceDatabase, type BaseConfig } from '@cabstand/service-defaults';
 import { Global, Module, type DynamicModule } from '@nestjs/common';
 import type { Config } from './config.ts';
 import { Availability } from './dispatch/availability.entity.ts';
@@ -63,15 +50,8 @@ export const appModule = (config: Config): DynamicModule => ({
   exports: [DispatchSettings],
 });
 
-export const databaseOptions = (config: Pick<Config, 'DATABASE_URL' | 'DATABASE_POOL_SIZE'>): DatabaseOptions => ({
-  url: config.DATABASE_URL,
-  poolSize: config.DATABASE_POOL_SIZE,
-  entities: [
-    ...[Driver, Availability, Dispatch, Offer, Position, DriverEvent],
-    ...[...sessionEntities, ...authEntities, ...messagingEntities, ...idempotencyEntities],
-  ],
-  migrations: [
-    ...[...messagingMigrations, ...idempotencyMigrations, ...authMigrations, ...sessionMigrations],
-    CreateDrivers1760000000000,
-  ],
-});
+export const databaseOptions = (config: Pick<BaseConfig, 'DATABASE_URL' | 'DATABASE_POOL_SIZE'>) =>
+  serviceDatabase(config, {
+    entities: [Driver, Availability, Dispatch, Offer, Position, DriverEvent, ...sessionEntities],
+    migrations: [...sessionMigrations, CreateDrivers1760000000000],
+  });

@@ -1,19 +1,6 @@
-import {
-  authEntities,
-  authMigrations,
-  AuthModule,
-  ownIssuer,
-  sessionEntities,
-  sessionMigrations,
-  SessionsModule,
-} from '@cabstand/auth';
-import { messagingEntities, messagingMigrations, MessagingModule } from '@cabstand/messaging';
-import {
-  DatabaseModule,
-  idempotencyEntities,
-  idempotencyMigrations,
-  type DatabaseOptions,
-} from '@cabstand/service-defaults';
+import { AuthModule, ownIssuer, sessionEntities, sessionMigrations, SessionsModule } from '@cabstand/auth';
+import { MessagingModule } from '@cabstand/messaging';
+import { DatabaseModule, serviceDatabase, type BaseConfig } from '@cabstand/service-defaults';
 import { Module, type DynamicModule } from '@nestjs/common';
 import type { Config } from './config.ts';
 import { CreatePassengers1760000000000 } from './migrations/1760000000000-create-passengers.ts';
@@ -55,23 +42,8 @@ export class AppModule {
   }
 }
 
-/** What this service keeps in its database, and how the tables came to be. */
-export const databaseOptions = (config: Pick<Config, 'DATABASE_URL' | 'DATABASE_POOL_SIZE'>): DatabaseOptions => ({
-  url: config.DATABASE_URL,
-  poolSize: config.DATABASE_POOL_SIZE,
-  entities: [
-    Passenger,
-    PassengerTrip,
-    ...sessionEntities,
-    ...authEntities,
-    ...messagingEntities,
-    ...idempotencyEntities,
-  ],
-  migrations: [
-    ...messagingMigrations,
-    ...idempotencyMigrations,
-    ...authMigrations,
-    ...sessionMigrations,
-    CreatePassengers1760000000000,
-  ],
-});
+export const databaseOptions = (config: Pick<BaseConfig, 'DATABASE_URL' | 'DATABASE_POOL_SIZE'>) =>
+  serviceDatabase(config, {
+    entities: [Passenger, PassengerTrip, ...sessionEntities],
+    migrations: [...sessionMigrations, CreatePassengers1760000000000],
+  });

@@ -1,11 +1,6 @@
-import { authEntities, authMigrations, AuthModule } from '@cabstand/auth';
-import { messagingEntities, messagingMigrations, MessagingModule } from '@cabstand/messaging';
-import {
-  DatabaseModule,
-  idempotencyEntities,
-  idempotencyMigrations,
-  type DatabaseOptions,
-} from '@cabstand/service-defaults';
+import { AuthModule } from '@cabstand/auth';
+import { MessagingModule } from '@cabstand/messaging';
+import { DatabaseModule, serviceDatabase, type BaseConfig } from '@cabstand/service-defaults';
 import { Module, type DynamicModule } from '@nestjs/common';
 import type { Config } from './config.ts';
 import { CreateTrips1760000000000 } from './migrations/1760000000000-create-trips.ts';
@@ -36,13 +31,8 @@ export class AppModule {
   }
 }
 
-/** What this service keeps in its database, and how the tables came to be. */
-export const databaseOptions = (config: Pick<Config, 'DATABASE_URL' | 'DATABASE_POOL_SIZE'>): DatabaseOptions => ({
-  url: config.DATABASE_URL,
-  poolSize: config.DATABASE_POOL_SIZE,
-  entities: [
-    ...[Trip, TripSnapshot, Rating, Quote, Passenger, Driver],
-    ...[...authEntities, ...messagingEntities, ...idempotencyEntities],
-  ],
-  migrations: [...messagingMigrations, ...idempotencyMigrations, ...authMigrations, CreateTrips1760000000000],
-});
+export const databaseOptions = (config: Pick<BaseConfig, 'DATABASE_URL' | 'DATABASE_POOL_SIZE'>) =>
+  serviceDatabase(config, {
+    entities: [Trip, TripSnapshot, Rating, Quote, Passenger, Driver],
+    migrations: [CreateTrips1760000000000],
+  });

@@ -16,7 +16,7 @@ import { ApiHeader } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { createHash } from 'node:crypto';
 import { from, lastValueFrom, type Observable } from 'rxjs';
-import { DataSource, type EntityManager, type EntitySchema, type MigrationInterface, type QueryRunner } from 'typeorm';
+import { DataSource, type EntityManager, type MigrationInterface, type QueryRunner } from 'typeorm';
 import { Jobs } from './jobs.ts';
 import { requestHash } from './json-body.ts';
 import { ApiProblems } from './openapi.ts';
@@ -174,6 +174,4 @@ class CreateIdempotencyKeys1700000300000 implements MigrationInterface {
   }
 }
 
-/** None: the table is read and written with plain SQL. */
-export const idempotencyEntities: (Type | EntitySchema)[] = [];
 export const idempotencyMigrations: Type<MigrationInterface>[] = [CreateIdempotencyKeys1700000300000];

@@ -1,0 +1,16 @@
+import { authEntities, authMigrations } from '@cabstand/auth';
+import { messagingEntities, messagingMigrations } from '@cabstand/messaging';
+import type { BaseConfig } from './config.ts';
+import type { DatabaseOptions } from './database.ts';
+import { idempotencyMigrations } from './idempotency.ts';
+
+/** What a service keeps in its database, and how the tables came to be: its own, and those of the libraries. */
+export const serviceDatabase = (
+  config: Pick<BaseConfig, 'DATABASE_URL' | 'DATABASE_POOL_SIZE'>,
+  own: Pick<DatabaseOptions, 'entities' | 'migrations'>,
+): DatabaseOptions => ({
+  url: config.DATABASE_URL,
+  poolSize: config.DATABASE_POOL_SIZE,
+  entities: [...messagingEntities, ...authEntities, ...own.entities],
+  migrations: [...messagingMigrations, ...idempotencyMigrations, ...authMigrations, ...own.migrations],
+});
