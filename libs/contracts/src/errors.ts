@@ -26,6 +26,7 @@ export const ERRORS = {
   CREDENTIALS_INVALID: { kind: 'unauthenticated', title: 'E-mail or password is wrong' },
   REFRESH_TOKEN_INVALID: { kind: 'unauthenticated', title: 'The refresh token is not valid' },
   ROLE_FORBIDDEN: { kind: 'forbidden', title: 'This role may not do that' },
+  ORIGIN_FORBIDDEN: { kind: 'forbidden', title: 'A session in a cookie is refreshed by its own pages only' },
   ACCOUNT_SUSPENDED: { kind: 'forbidden', title: 'The account is suspended' },
   NOT_FOUND: { kind: 'notFound', title: 'There is no such thing, or it is not yours' },
   EMAIL_TAKEN: { kind: 'conflict', title: 'An account with this e-mail exists' },

@@ -25,3 +25,18 @@ export const SecurityRefreshReused = defineEvent(
   { publishers: ['passenger', 'driver'], consumers: [], subject: 'sessionId' },
 );
 export type SecurityRefreshReused = z.infer<typeof SecurityRefreshReused.schema>;
+
+/** Guessing at an account's password was stopped for a while. For whatever watches `security.#`. */
+export const SecurityAccountLocked = defineEvent(
+  'security.account-locked',
+  {
+    lockId: z.uuid(),
+    issuer: z.string(),
+    accountId: z.uuid(),
+    /** Where the guesses came from: an IPv4 address or an IPv6 /64; left out when it was many places at once. */
+    network: z.string().optional(),
+    lockedUntil: Timestamp,
+  },
+  { publishers: ['passenger', 'driver'], consumers: [], subject: 'lockId' },
+);
+export type SecurityAccountLocked = z.infer<typeof SecurityAccountLocked.schema>;
