@@ -4,9 +4,12 @@ export { Email, firstName, Password, PasswordChange, PersonName, Phone } from '.
 export { authEntities, AuthModule } from './auth.module.ts';
 export { authMigrations, sessionMigrations } from './auth.migrations.ts';
 export type { AuthOptions } from './issuer-keys.ts';
+export { ClientNetwork, networkOf } from './network.ts';
 export { OpsAudit, OpsAuditEntry, type Audited } from './ops-audit.ts';
 export { Passwords } from './passwords.ts';
-export { definePolicy, type Conditions, type Policy, type PolicyRule } from './policy.ts';
+export type { Conditions } from './conditions.ts';
+export { inForm, MASK, roundToKilometre, type Form } from './forms.ts';
+export { AccessDenied, definePolicy, type FieldRule, type Policy, type PolicyRule } from './policy.ts';
 export type { Principal } from './principal.ts';
 export { RevokedSessions } from './revoked-sessions.ts';
 export { assertEveryRouteHasPolicy } from './route-check.ts';

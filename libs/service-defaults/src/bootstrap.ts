@@ -102,7 +102,7 @@ export class Service<Config extends BaseConfig> {
     this.logger.info({ event: 'service.starting', managementUrl });
 
     const requests = new RequestTrace(this.logger);
-    const adapter = createHttpAdapter(health, requests);
+    const adapter = createHttpAdapter(health, requests, config);
     const app = await NestFactory.create<NestFastifyApplication>(
       DefaultsModule.around(this.root, requests, options.streams),
       adapter,

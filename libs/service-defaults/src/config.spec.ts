@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { duration } from './config.ts';
+import { baseConfig, duration, port, wholeNumber } from './config.ts';
 
 test.each([
   ['500ms', 500],
@@ -16,3 +16,29 @@ test.each(['', '15', 's', '1.5s', '-1s', '15 s', '15sec', '1s1s', ' 15s'])('refu
 test('takes the default as it would be written', () => {
   expect(z.object({ TTL: duration('5m') }).parse({})).toEqual({ TTL: 300_000 });
 });
+
+test.each([
+  ['3001', 3001],
+  [' 3001 ', 3001],
+  ['0', 0],
+  [undefined, 3000],
+])('reads %p as port %d', (text, value) => expect(port(3000).parse(text)).toBe(value));
+
+test.each(['  ', '0x10', '1e3', '-1', '3001.5', '65536', 'http'])('refuses %p as a port', (text) => {
+  expect(port(3000).safeParse(text).success).toBe(false);
+});
+
+test('refuses a number below the least', () => expect(wholeNumber(10, 2).safeParse('1').success).toBe(false));
+
+test.each([
+  [undefined, []],
+  ['', []],
+  ['10.0.0.0/8, 2001:db8::/32,192.0.2.1', ['10.0.0.0/8', '2001:db8::/32', '192.0.2.1']],
+])('reads %p as trusted proxies', (text, networks) => {
+  expect(baseConfig.TRUSTED_PROXIES.parse(text)).toEqual(networks);
+});
+
+test.each(['0.0.0.0/0', '::/0', '10.0.0.0/33', '10.0.0.0/', 'loopback', '10.0.0', '10.0.0.0/8/8', '*'])(
+  'refuses %p as a trusted proxy',
+  (text) => expect(baseConfig.TRUSTED_PROXIES.safeParse(text).success).toBe(false),
+);

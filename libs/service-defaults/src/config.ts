@@ -1,3 +1,4 @@
+import { isIP, isIPv4 } from 'node:net';
 import { z } from 'zod';
 
 const UNITS_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
@@ -13,11 +14,32 @@ export function duration(byDefault?: `${number}${keyof typeof UNITS_MS}`) {
   return byDefault === undefined ? schema : schema.prefault(byDefault);
 }
 
+/** Digits alone: `Number` would take blanks for 0 and `0x10` for 16. */
+const digits = z.coerce
+  .string()
+  .trim()
+  .regex(/^\d{1,15}$/, 'must be a whole number')
+  .transform(Number);
+
 /** A TCP port; 0 lets the system choose one. */
-export const port = (byDefault: number) => z.coerce.number().int().min(0).max(65_535).default(byDefault);
+export const port = (byDefault: number) => digits.pipe(z.int().max(65_535)).prefault(String(byDefault));
 
 /** A whole number of at least `min`. */
-export const wholeNumber = (byDefault: number, min = 0) => z.coerce.number().int().min(min).default(byDefault);
+export const wholeNumber = (byDefault: number, min = 0) => digits.pipe(z.int().min(min)).prefault(String(byDefault));
+
+/** Addresses and CIDR ranges, with commas between them. */
+const networks = () =>
+  z
+    .string()
+    .default('')
+    .transform((text) => text.split(',').flatMap((item) => item.trim() || []))
+    .refine((items) => items.every(isNetwork), 'must be addresses or CIDR ranges such as 10.0.0.0/8, with commas');
+
+function isNetwork(text: string): boolean {
+  const [, address = '', bits] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
+  // A range of length 0 would believe everybody.
+  return isIP(address) !== 0 && (bits === undefined || (+bits >= 1 && +bits <= (isIPv4(address) ? 32 : 128)));
+}
 
 const url = (protocol: RegExp, example: string) => z.url({ protocol, error: `must be a URL such as ${example}` });
 
@@ -26,6 +48,7 @@ export const baseConfig = {
   HOST: z.string().min(1).default('127.0.0.1').describe('Address that both ports listen on'),
   PORT: port(3000).describe('Port of the HTTP API'),
   MANAGEMENT_PORT: port(9100).describe('Port of /livez, /readyz and /metrics; never exposed at the edge'),
+  TRUSTED_PROXIES: networks().describe('Proxies whose X-Forwarded-* headers count; nobody else can say who they are'),
   DATABASE_URL: url(/^postgres(ql)?$/, 'postgres://user:password@host:5432/name').describe('PostgreSQL database'),
   DATABASE_POOL_SIZE: wholeNumber(10, 2).describe('Connections that the service may hold'),
   AMQP_URL: url(/^amqps?$/, 'amqp://user:password@host:5672/vhost').describe('RabbitMQ virtual host'),

@@ -2,6 +2,7 @@ import { DomainError } from '@cabstand/contracts';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Socket } from 'node:net';
+import type { BaseConfig } from './config.ts';
 import { acceptJsonOnly } from './json-body.ts';
 import { problem, PROBLEM_JSON, RequestInvalid } from './problem.ts';
 import { traceIdOf, type RequestTrace } from './request-trace.ts';
@@ -16,18 +17,20 @@ const HEADERS_TIMEOUT_MS = 10_000;
 /** For a 503 that doesn't say itself when trying again makes sense. */
 const RETRY_AFTER_S = 2;
 
+export type HttpConfig = Pick<BaseConfig, 'TRUSTED_PROXIES'>;
+
 /** Whether the service is shutting down. */
 export interface Lifecycle {
   draining: boolean;
 }
 
 /** Fastify with limits, JSON bodies only, and each request observed. */
-export function createHttpAdapter(lifecycle: Lifecycle, requests: RequestTrace): FastifyAdapter {
+export function createHttpAdapter(lifecycle: Lifecycle, requests: RequestTrace, config: HttpConfig): FastifyAdapter {
   const adapter = new FastifyAdapter({
     bodyLimit: BODY_LIMIT_BYTES,
     http: { maxHeaderSize: HEADERS_LIMIT_BYTES, headersTimeout: HEADERS_TIMEOUT_MS },
     requestTimeout: REQUEST_TIMEOUT_MS,
-    trustProxy: false,
+    trustProxy: config.TRUSTED_PROXIES.length > 0 && config.TRUSTED_PROXIES,
     // What arrives during shutdown on a connection that is still open is answered like anything else.
     return503OnClosing: false,
     clientErrorHandler: answerUnreadable,
