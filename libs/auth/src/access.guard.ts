@@ -4,12 +4,14 @@ import { DomainError } from '@cabstand/contracts';
 import { Injectable, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { AuthGuard } from '@nestjs/passport';
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import passport from 'passport';
 import { ACCESS, type Access } from './access.decorators.ts';
-import { AccessTokenStrategy, KeyLookupError } from './access-token.strategy.ts';
+import { AccessTokenStrategy, bearerToken, KeyLookupError } from './access-token.strategy.ts';
 import type { Principal } from './principal.ts';
+import { RequestLimits } from './request-limits.ts';
 import { RevokedSessions } from './revoked-sessions.ts';
+import { VerifiedTokens } from './verified-tokens.ts';
 
 /** Stands before every HTTP route: no policy, no entry. */
 @Injectable()
@@ -18,6 +20,8 @@ export class AccessGuard extends AuthGuard() {
     strategy: AccessTokenStrategy,
     private readonly reflector: Reflector,
     private readonly revoked: RevokedSessions,
+    private readonly verified: VerifiedTokens,
+    private readonly limits: RequestLimits,
   ) {
     // passport's registry is one for the process: under a fixed name a second application would replace this one's keys.
     const name = `access-token-${randomUUID()}`;
@@ -31,20 +35,34 @@ export class AccessGuard extends AuthGuard() {
       context.getHandler(),
       context.getClass(),
     ]);
-    if (access === 'public') return true;
+    if (access === 'public') {
+      await this.limits.check(context);
+      return true;
+    }
     if (!access) throw new DomainError('ROLE_FORBIDDEN');
     const principal = await this.authenticate(context).catch((error: unknown) => {
       throw challenged(context, error);
     });
+    await this.limits.check(context, principal);
     if (!access.policy.grants(principal.role, access.action)) throw new DomainError('ROLE_FORBIDDEN');
     return true;
   }
 
   private async authenticate(context: ExecutionContext): Promise<Principal> {
-    await super.canActivate(context);
-    const { principal } = context.switchToHttp().getRequest<{ principal: Principal }>();
+    const request = context.switchToHttp().getRequest<FastifyRequest & { principal: Principal }>();
+    const token = bearerToken(request);
+    const known = token === null ? undefined : this.verified.find(token);
+    const principal = known ?? (await this.verify(context, token));
     await this.revoked.ready();
     if (this.revoked.isRevoked(principal)) throw new DomainError('TOKEN_INVALID');
+    // A copy: what comes to be known of this request must not be known of the next.
+    return (request.principal = { ...principal });
+  }
+
+  private async verify(context: ExecutionContext, token: string | null): Promise<Principal> {
+    await super.canActivate(context);
+    const { principal } = context.switchToHttp().getRequest<{ principal: Principal }>();
+    this.verified.add(token!, principal);
     return principal;
   }
 

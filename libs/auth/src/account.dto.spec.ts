@@ -55,6 +55,9 @@ describe('variables of the environment', () => {
     ['no role', JSON.stringify([{ ...issuer, roles: [] }])],
     ['an unknown role', JSON.stringify([{ ...issuer, roles: ['admin'] }])],
     ['keys from nowhere', JSON.stringify([{ ...issuer, jwksUri: 'data:application/json,{}' }])],
+    ['keys from two places', JSON.stringify([{ ...issuer, discovery: true }])],
+    ['keys from no place', JSON.stringify([{ ...issuer, jwksUri: undefined }])],
+    ['a name for a role that there is not', JSON.stringify([{ ...issuer, roleNames: { admin: 'admin' } }])],
     ['an unknown setting', JSON.stringify([{ ...issuer, secret: 'x' }])],
     ['the same issuer twice', JSON.stringify([issuer, issuer])],
   ])('refuse trusted issuers: %s', (_, text) => {

@@ -4,8 +4,12 @@ import { AccessGuard } from './access.guard.ts';
 import { AccessTokenStrategy } from './access-token.strategy.ts';
 import { IssuerKeySet, RevokedSession } from './auth.entities.ts';
 import { AUTH_OPTIONS, IssuerKeys, type AuthOptions } from './issuer-keys.ts';
+import { Limits } from './limits.ts';
 import { OpsAudit, OpsAuditEntry } from './ops-audit.ts';
+import { RequestLimits } from './request-limits.ts';
 import { RevokedSessions } from './revoked-sessions.ts';
+import { SecurityEvents } from './security-events.ts';
+import { VerifiedTokens } from './verified-tokens.ts';
 
 export const authEntities = [IssuerKeySet, RevokedSession, OpsAuditEntry];
 
@@ -18,13 +22,17 @@ export class AuthModule {
       module: AuthModule,
       providers: [
         { provide: AUTH_OPTIONS, useValue: options },
+        VerifiedTokens,
         IssuerKeys,
         AccessTokenStrategy,
         RevokedSessions,
         OpsAudit,
+        Limits,
+        RequestLimits,
+        SecurityEvents,
         { provide: APP_GUARD, useClass: AccessGuard },
       ],
-      exports: [RevokedSessions, OpsAudit, AUTH_OPTIONS],
+      exports: [RevokedSessions, OpsAudit, SecurityEvents, AUTH_OPTIONS],
     };
   }
 }

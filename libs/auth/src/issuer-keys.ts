@@ -12,9 +12,11 @@ import {
   type JWKSCacheInput,
 } from 'jose';
 import { DataSource } from 'typeorm';
+import { z } from 'zod';
 import { IssuerKeySet } from './auth.entities.ts';
 import { SigningKey } from './session.entities.ts';
 import type { TrustedIssuer } from './variables.ts';
+import { VerifiedTokens } from './verified-tokens.ts';
 
 export const AUTH_OPTIONS = Symbol('cabstand:auth-options');
 
@@ -25,25 +27,51 @@ export interface AuthOptions {
   /** At most one fetch for unknown `kid`s in this time, whatever the flood. */
   keyFetchCooldownMs?: number;
   keyFetchTimeoutMs?: number;
+  /** Keys older than this are fetched again, in the background: they go on verifying meanwhile. */
+  keysFreshMs?: number;
 }
 
-/** Keys older than this are fetched again, in the background: they go on verifying meanwhile. */
-const REFRESH_AFTER_MS = 10 * 60_000;
+/** Less than a new key is published before it signs, see SigningKeys. */
+export const KEYS_FRESH_MS = 60_000;
 /** How soon an issuer that could not be reached is tried again when no key of it is known. */
 const RETRY_AFTER_MS = 1_000;
 
 type RemoteKeys = ReturnType<typeof createRemoteJWKSet>;
 interface IssuerState {
   remote: RemoteKeys;
-  cache: { jwks?: JSONWebKeySet; uat?: number };
+  cache: KeptKeys;
   /** When the last attempt failed; undefined after one that didn't. */
   failedAtMs?: number;
 }
 
+/** What `jose` holds: it writes here in the moment in which a set that it has fetched takes effect. */
+class KeptKeys {
+  uat?: number;
+  private set?: JSONWebKeySet;
+
+  constructor(
+    kept: IssuerKeySet | null,
+    private readonly changed: () => void,
+  ) {
+    this.set = kept?.jwks;
+    this.uat = kept?.fetchedAt.getTime();
+  }
+
+  get jwks(): JSONWebKeySet | undefined {
+    return this.set;
+  }
+
+  set jwks(next: JSONWebKeySet) {
+    const isOther = JSON.stringify(next) !== JSON.stringify(this.set);
+    this.set = next;
+    if (isOther) this.changed();
+  }
+}
+
 /**
  * The public keys of the trusted issuers. `jose` fetches, holds and picks them; this class adds where they
- * come from (`http(s):`, `file:`, or `own:` = this service's own signing keys), and keeps the last good set
- * in the database.
+ * come from (`http(s):`, by way of the issuer's OpenID configuration or not, `file:`, or `own:` = this service's own
+ * signing keys), and keeps the last good set in the database.
  */
 @Injectable()
 export class IssuerKeys {
@@ -52,13 +80,16 @@ export class IssuerKeys {
   private readonly log = new Logger(IssuerKeys.name);
   private readonly cooldownMs: number;
   private readonly timeoutMs: number;
+  private readonly freshMs: number;
 
   constructor(
     private readonly dataSource: DataSource,
+    private readonly verified: VerifiedTokens,
     @Inject(AUTH_OPTIONS) options: AuthOptions,
   ) {
     this.cooldownMs = options.keyFetchCooldownMs ?? 30_000;
     this.timeoutMs = options.keyFetchTimeoutMs ?? 3_000;
+    this.freshMs = options.keysFreshMs ?? KEYS_FRESH_MS;
   }
 
   /**
@@ -68,12 +99,7 @@ export class IssuerKeys {
   async find(issuer: TrustedIssuer, kid: string): Promise<KeyObject> {
     const state = await this.stateOf(issuer);
     const ageMs = Date.now() - (state.cache.uat ?? 0);
-    if (
-      state.cache.jwks &&
-      ageMs > REFRESH_AFTER_MS &&
-      !state.remote.reloading &&
-      !this.justFailed(state, this.cooldownMs)
-    )
+    if (state.cache.jwks && ageMs > this.freshMs && !state.remote.reloading && !this.justFailed(state, this.cooldownMs))
       state.remote.reload().catch(() => undefined);
     try {
       const key = await state.remote({ alg: issuer.algorithm, kid });
@@ -102,11 +128,11 @@ export class IssuerKeys {
 
   private async open(issuer: TrustedIssuer): Promise<IssuerState> {
     const kept = await this.dataSource.getRepository(IssuerKeySet).findOneBy({ issuer: issuer.issuer });
-    const cache: IssuerState['cache'] = kept ? { jwks: kept.jwks, uat: kept.fetchedAt.getTime() } : {};
+    const cache = new KeptKeys(kept, () => this.verified.clear());
     const state: IssuerState = {
       cache,
-      remote: createRemoteJWKSet(new URL(issuer.jwksUri), {
-        // Never refused for age: see REFRESH_AFTER_MS.
+      remote: createRemoteJWKSet(new URL(issuer.jwksUri ?? configurationUrl(issuer)), {
+        // Never refused for age: see KEYS_FRESH_MS.
         cacheMaxAge: Infinity,
         cooldownDuration: this.cooldownMs,
         timeoutDuration: this.timeoutMs,
@@ -121,7 +147,7 @@ export class IssuerKeys {
     if (this.justFailed(state, state.cache.jwks ? this.cooldownMs : RETRY_AFTER_MS))
       throw new Error(`the keys of ${issuer.issuer} could not be fetched a moment ago`);
     try {
-      const jwks = await this.read(url, init);
+      const jwks = await this.read(issuer, url, init);
       if (!url.startsWith('own:'))
         await this.dataSource
           .getRepository(IssuerKeySet)
@@ -135,18 +161,31 @@ export class IssuerKeys {
     }
   }
 
-  private async read(url: string, init: RequestInit): Promise<JSONWebKeySet> {
+  private async read(issuer: TrustedIssuer, url: string, init: RequestInit): Promise<JSONWebKeySet> {
     const jwks: unknown = url.startsWith('own:')
       ? { keys: (await this.dataSource.getRepository(SigningKey).find()).map(({ publicJwk }) => publicJwk) }
       : url.startsWith('file:')
         ? JSON.parse(await readFile(new URL(url), 'utf8'))
-        : await fetchJson(url, init);
+        : await fetchJson(issuer.discovery ? await discover(issuer, init) : url, init);
     if (!isKeySet(jwks)) throw new Error('that is not a JWKS');
     return jwks;
   }
 
   private justFailed = (state: IssuerState, withinMs: number) =>
     state.failedAtMs !== undefined && Date.now() - state.failedAtMs < withinMs;
+}
+
+/** OpenID Connect Discovery 1.0, section 4: the issuer's path stays before it. */
+const configurationUrl = ({ issuer }: TrustedIssuer) => `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
+
+const Configuration = z.object({ issuer: z.string(), jwks_uri: z.url({ protocol: /^https?$/ }) });
+
+/** @throws Error when the configuration is another issuer's, or sends us from https to where anybody can answer */
+async function discover(issuer: TrustedIssuer, init: RequestInit): Promise<string> {
+  const { issuer: named, jwks_uri } = Configuration.parse(await fetchJson(configurationUrl(issuer), init));
+  const isSafe = !issuer.issuer.startsWith('https:') || jwks_uri.startsWith('https:');
+  if (named !== issuer.issuer || !isSafe) throw new Error('that is not its OpenID configuration');
+  return jwks_uri;
 }
 
 async function fetchJson(url: string, init: RequestInit): Promise<unknown> {

@@ -10,7 +10,12 @@ const token = (header: unknown = HEADER, payload: unknown = PAYLOAD) => `${part(
 describe('the shape of a token', () => {
   it('is read', () => {
     expect(readShape(token())).toEqual({ kid: 'k1', alg: 'ES256', issuer: 'https://a.test' });
-    expect(readShape(token({ ...HEADER, typ: 'application/AT+JWT' }))).not.toBeNull();
+    const spaced = `{ "alg" : "ES256", "kid":"k\\"1{", "typ":"at+jwt", "ours": [{"a":1}, {"a":1}, "a"] }`;
+    expect(readShape(token(spaced, '{"iss":"https://a.test","address":{"iss":1},"s":"\\"iss\\":"}'))).toEqual({
+      kid: 'k"1{',
+      alg: 'ES256',
+      issuer: 'https://a.test',
+    });
   });
 
   it.each([
@@ -31,6 +36,12 @@ describe('the shape of a token', () => {
     ['a header that is null', token('null')],
     ['a payload that is a string', token(HEADER, '"x"')],
     ['invalid UTF-8', `${Buffer.from([0x7b, 0xff, 0x7d]).toString('base64url')}.${part(PAYLOAD)}.${SIGNATURE}`],
+    ['a header said twice', token('{"alg":"ES256","kid":"k1","typ":"at+jwt","alg":"none"}')],
+    ['a claim said twice', token(HEADER, '{"iss":"https://a.test","sub":"a","sub":"b"}')],
+    ['a claim said twice, once in escapes', token(HEADER, '{"iss":"https://a.test","\\u0069ss":"https://b.test"}')],
+    ['a claim said twice further in', token(HEADER, '{"iss":"https://a.test","x":[{"a":{"b":1,"b":2}}]}')],
+    ['a byte order mark', token(HEADER, '\ufeff{"iss":"https://a.test"}')],
+    ['typ in capitals', token({ ...HEADER, typ: 'AT+JWT' })],
     ['typ JWT', token({ ...HEADER, typ: 'JWT' })],
     ['no typ', token({ alg: 'ES256', kid: 'k1' })],
     ['no kid', token({ alg: 'ES256', typ: 'at+jwt' })],
@@ -46,6 +57,13 @@ describe('the shape of a token', () => {
     ]),
   ])('is refused: %s', (_, text) => {
     expect(readShape(text)).toBeNull();
+  });
+
+  it('is read in time that grows with its length only', () => {
+    const hostile = token(HEADER, `{"iss":"${'\\\\'.repeat(2_000)}","a":${'['.repeat(500)}${']'.repeat(500)}}`);
+    const startedAt = performance.now();
+    for (let i = 0; i < 100; i++) readShape(hostile);
+    expect(performance.now() - startedAt).toBeLessThan(1_000);
   });
 });
 

@@ -11,13 +11,13 @@ export interface ClaimedToken {
 
 /** A key in the header would let the token choose what verifies it; `crit` and `b64` would change what the rest means. */
 const FORBIDDEN_HEADERS = ['jwk', 'jku', 'x5c', 'x5u', 'crit', 'b64', 'zip', 'enc'];
-/** RFC 9068, section 2.1. */
-const TYPES = ['at+jwt', 'application/at+jwt'];
+/** RFC 9068, section 2.1; RFC 7515, section 4.1.9 wants the short spelling, and issuers use it. */
+const TYPE = 'at+jwt';
 
 /**
  * The token's shape, stricter than the libraries that read it: three parts of canonical base64url (one
- * spelling for each token, so that nothing can be smuggled in padding bits), two JSON objects, an access
- * token's `typ`, a `kid`. Null when anything is amiss.
+ * spelling for each token, so that nothing can be smuggled in padding bits), two JSON objects in which no
+ * name occurs twice, an access token's `typ`, a `kid`. Null when anything is amiss.
  */
 export function readShape(token: string): ClaimedToken | null {
   if (token.length > TOKEN_MAX_BYTES) return null;
@@ -28,7 +28,7 @@ export function readShape(token: string): ClaimedToken | null {
   if (!header || !payload) return null;
   if (FORBIDDEN_HEADERS.some((name) => name in header)) return null;
   const { typ, kid, alg } = header;
-  if (typeof typ !== 'string' || !TYPES.includes(typ.toLowerCase())) return null;
+  if (typ !== TYPE) return null;
   if (typeof kid !== 'string' || kid.length === 0 || kid.length > 200) return null;
   if (typeof alg !== 'string' || typeof payload.iss !== 'string') return null;
   return { kid, alg, issuer: payload.iss };
@@ -40,16 +40,33 @@ export function claimedIssuer(claimed: ClaimedToken, trusted: readonly TrustedIs
   return issuer && issuer.algorithm === claimed.alg ? issuer : null;
 }
 
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
 const isCanonicalBase64url = (part: string) =>
   part.length > 0 && Buffer.from(part, 'base64url').toString('base64url') === part;
 
 function readObject(part: string): Record<string, unknown> | null {
   try {
-    const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from(part, 'base64url')));
-    return typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : null;
+    const json = utf8.decode(Buffer.from(part, 'base64url'));
+    const value: unknown = JSON.parse(json);
+    if (typeof value !== 'object' || value === null || Array.isArray(value) || repeatsName(json)) return null;
+    return value as Record<string, unknown>;
   } catch {
     return null;
   }
+}
+
+/** Whether an object in this valid JSON names a member twice: readers differ in which of the two they take. */
+function repeatsName(json: string): boolean {
+  const open: Set<unknown>[] = [];
+  for (const [token, name] of json.matchAll(/("(?:[^"\\]|\\.)*")\s*:|"(?:[^"\\]|\\.)*"|[{}]/g)) {
+    if (token === '{') open.push(new Set());
+    else if (token === '}') open.pop();
+    else if (name !== undefined) {
+      const names = open.at(-1)!;
+      // Parsed, because a letter can be spelled as an escape as well.
+      if (names.size === names.add(JSON.parse(name)).size) return true;
+    }
+  }
+  return false;
 }

@@ -2,16 +2,24 @@ import { Role } from '@cabstand/contracts';
 import { z } from 'zod';
 
 /** An issuer whose access tokens are believed, and how far. */
-export const TrustedIssuer = z.strictObject({
-  /** Compared with `iss` character by character. */
-  issuer: z.url(),
-  /** `http(s):` or `file:`. `own:` means the signing keys in this service's own database. */
-  jwksUri: z.url({ protocol: /^(https?|file|own)$/ }),
-  /** The only algorithm accepted from this issuer. */
-  algorithm: z.enum(['ES256', 'RS256']).default('ES256'),
-  /** The roles it may grant: the passenger service's key can't make anybody a driver. */
-  roles: z.array(Role).min(1),
-});
+export const TrustedIssuer = z
+  .strictObject({
+    /** Compared with `iss` character by character. */
+    issuer: z.url(),
+    /** `http(s):` or `file:`. `own:` means the signing keys in this service's own database. */
+    jwksUri: z.url({ protocol: /^(https?|file|own)$/ }).optional(),
+    /** Instead: where its keys are is what its OpenID configuration says. */
+    discovery: z.literal(true).optional(),
+    /** The only algorithm accepted from this issuer. */
+    algorithm: z.enum(['ES256', 'RS256']).default('ES256'),
+    /** The roles it may grant: the passenger service's key can't make anybody a driver. */
+    roles: z.array(Role).min(1),
+    /** The claim that says the role where it isn't `role`: a name, or a path such as `realm_access.roles`; it may be a list. */
+    roleClaim: z.string().min(1).optional(),
+    /** What this issuer calls our roles; names that aren't here mean nothing. Without it: by our own names. */
+    roleNames: z.record(z.string().min(1), Role).optional(),
+  })
+  .refine(({ jwksUri, discovery }) => (jwksUri !== undefined) !== (discovery === true), 'needs jwksUri or discovery');
 export type TrustedIssuer = z.infer<typeof TrustedIssuer>;
 
 /** The environment variable TRUSTED_ISSUERS: a JSON array of trusted issuers. */

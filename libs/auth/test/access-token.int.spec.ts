@@ -1,7 +1,17 @@
 import { createHmac } from 'node:crypto';
 import { request } from 'node:http';
-import { createTestBroker, createTestDatabase, type TestBroker, type TestDatabase } from '@cabstand/testing';
+import { jest } from '@jest/globals';
+import { Transactions } from '@cabstand/messaging';
+import {
+  createTestBroker,
+  createTestDatabase,
+  eventually,
+  type TestBroker,
+  type TestDatabase,
+} from '@cabstand/testing';
 import type { DataSource } from 'typeorm';
+import { RevokedSessions } from '../src/index.ts';
+import { IssuerKeys } from '../src/issuer-keys.ts';
 import { openDatabase, startService, type TestedService } from './service.ts';
 import { claimsOf, createKey, encode, headerOf, publish, signRaw } from './tokens.ts';
 
@@ -60,6 +70,9 @@ const withPayload = (token: string, payload: object) => {
   return `${header}.${encode(payload)}.${signature}`;
 };
 
+/** The object's JSON with one member written a second time. */
+const twice = (object: object, name: string) => `{${JSON.stringify(name)}:"first",${JSON.stringify(object).slice(1)}`;
+
 describe('a good token', () => {
   it('tells who is asking', async () => {
     const claims = claimsOf(A);
@@ -77,7 +90,6 @@ describe('a good token', () => {
 
   it.each([
     ['a single audience', () => good({ aud: 'passenger' })],
-    ['a type in full', () => good({}, { typ: 'application/at+jwt' })],
     ['claims we know nothing of', () => good({ email_verified: true })],
     ['another issuer, another role', () => signRaw(b, headerOf(b), claimsOf(B, { role: 'driver' }))],
     [
@@ -169,6 +181,9 @@ describe('a request is refused', () => {
     ['a fourth part', () => `${good()}.x`],
     ['white space inside', () => good().replace('.', '. ')],
     ['9 KB', () => good({ filler: 'x'.repeat(9 * 1024) })],
+    ['a claim said twice', () => signRaw(a, headerOf(a), twice(claimsOf(A), 'sub'))],
+    ['a header said twice', () => signRaw(a, twice(headerOf(a), 'alg'), claimsOf(A))],
+    ['typ in capitals', () => good({}, { typ: 'AT+JWT' })],
     ['typ JWT', () => good({}, { typ: 'JWT' })],
     ['typ of an ID token left out', () => good({}, { typ: undefined })],
     ['no kid', () => good({}, { kid: undefined })],
@@ -180,6 +195,7 @@ describe('a request is refused', () => {
     ['expired', () => good({ exp: now() - 1, iat: now() - 301 })],
     ['expiring now', () => good({ exp: now() })],
     ['no expiry', () => without('exp')],
+    ['an expiry beyond all dates', () => good({ exp: 9e12 })],
     ['an expiry that is text', () => good({ exp: String(now() + 300) })],
     ['an expiry that is no number', () => good({ exp: null })],
     ['not valid yet', () => good({ nbf: now() + 30 })],
@@ -214,5 +230,42 @@ describe('a request is refused', () => {
     expect(answer).toMatchObject({ status: 403, body: '{"code":"ROLE_FORBIDDEN"}' });
     const operator = signRaw(b, headerOf(b), claimsOf(B, { role: 'operator' }));
     expect((await get('/notes/audit', [`Bearer ${operator}`])).status).toBe(200);
+  });
+});
+
+describe('a token that was verified before', () => {
+  const statusOf = async (token: string) => (await get('/notes', [`Bearer ${token}`])).status;
+
+  it('is verified once', async () => {
+    const signatures = jest.spyOn(service.app.get(IssuerKeys, { strict: false }), 'find');
+    const token = good();
+    for (let i = 0; i < 5; i++) expect(await statusOf(token)).toBe(200);
+    expect(signatures).toHaveBeenCalledTimes(1);
+    signatures.mockRestore();
+  });
+
+  it('is refused once it has expired', async () => {
+    const token = good({ exp: now() + 2 });
+    expect(await statusOf(token)).toBe(200);
+    await eventually(async () => expect(await statusOf(token)).toBe(401));
+  });
+
+  it('is refused once its session has been revoked', async () => {
+    const claims = claimsOf(A);
+    const token = signRaw(a, headerOf(a), claims);
+    expect(await statusOf(token)).toBe(200);
+    const entry = { issuer: A, sessionId: claims.sid, expiresAt: new Date(claims.exp * 1000) };
+    await service.app
+      .get(Transactions, { strict: false })
+      .run((tx) => service.app.get(RevokedSessions, { strict: false }).add(tx, entry));
+    expect(await statusOf(token)).toBe(401);
+  });
+
+  it('does not let another request in that presents it wrongly', async () => {
+    const token = good();
+    expect(await statusOf(token)).toBe(200);
+    expect(await statusOf(`${token}=`)).toBe(401);
+    expect((await get(`/notes?access_token=${token}`, [`Bearer ${token}`])).status).toBe(401);
+    expect((await get('/notes', [`Bearer ${token}`, `Bearer ${token}`])).status).toBe(401);
   });
 });

@@ -4,6 +4,7 @@ import { createTestDatabase, eventually, type TestDatabase } from '@cabstand/tes
 import type { DataSource } from 'typeorm';
 import { IssuerKeys } from '../src/issuer-keys.ts';
 import type { TrustedIssuer } from '../src/index.ts';
+import { VerifiedTokens } from '../src/verified-tokens.ts';
 import { openDatabase } from './service.ts';
 import { createKey, jwksOf, type Key } from './tokens.ts';
 
@@ -24,11 +25,13 @@ afterAll(async () => {
 /** An issuer whose key set is served over HTTP, and can be changed, broken and taken away. */
 async function startIssuer(...keys: Key[]) {
   const state = { fetches: 0, body: JSON.stringify(jwksOf(...keys)), status: 200 };
+  let held = Promise.resolve();
   const listen = (port: number) =>
     new Promise<Server>((resolve) => {
       const server = createServer((_, response) => {
         state.fetches++;
-        response.writeHead(state.status, { 'content-type': 'application/json', connection: 'close' }).end(state.body);
+        const headers = { 'content-type': 'application/json', connection: 'close' };
+        void held.then(() => response.writeHead(state.status, headers).end(state.body));
       });
       server.listen(port, '127.0.0.1', () => resolve(server));
     });
@@ -46,13 +49,19 @@ async function startIssuer(...keys: Key[]) {
     trusted,
     stop: close,
     start: async () => void (server = await listen(port)),
+    /** Answers nobody until what it returns is called. */
+    hang: () => {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      held = promise;
+      return resolve;
+    },
     publish: (...next: Key[]) => void (state.body = JSON.stringify(jwksOf(...next))),
   };
 }
 
 /** What one replica holds in memory. */
-const replica = (trusted: TrustedIssuer, timeoutMs = 500) =>
-  new IssuerKeys(dataSource, {
+const replica = (trusted: TrustedIssuer, timeoutMs = 500, verified = new VerifiedTokens()) =>
+  new IssuerKeys(dataSource, verified, {
     audience: 'trip',
     trustedIssuers: [trusted],
     keyFetchCooldownMs: COOLDOWN_MS,
@@ -165,5 +174,45 @@ it('that are old are refreshed without anybody waiting for it', async () => {
     await keys.find(issuer.trusted, key.kid);
     expect(issuer.state.fetches).toBe(2);
   });
+  await issuer.stop();
+});
+
+it('that are others than before make every verified token prove itself anew', async () => {
+  const [old, next] = [createKey(), createKey()];
+  const issuer = await startIssuer(old);
+  const verified = new VerifiedTokens();
+  const keys = replica(issuer.trusted, 500, verified);
+  await keys.find(issuer.trusted, old.kid);
+  const principal = { issuer: 'https://a.test', subject: 'ann', role: 'passenger', sessionId: null } as const;
+  const remember = () =>
+    verified.add('token', { ...principal, clientId: 'test', expiresAt: new Date(Date.now() + 60_000) });
+  const refetch = async () => {
+    const { fetches } = issuer.state;
+    await eventually(async () => {
+      await keys.find(issuer.trusted, 'unknown').catch(() => undefined);
+      expect(issuer.state.fetches).toBeGreaterThan(fetches);
+    });
+  };
+  remember();
+  await refetch();
+  expect(verified.find('token')).toBeDefined();
+  issuer.publish(next);
+  await refetch();
+  expect(verified.find('token')).toBeUndefined();
+  await issuer.stop();
+});
+
+it('that are being fetched again keep nobody waiting', async () => {
+  const key = createKey();
+  const issuer = await startIssuer(key);
+  await replica(issuer.trusted).find(issuer.trusted, key.kid);
+  await dataSource.query(`UPDATE issuer_keys SET fetched_at = fetched_at - interval '1 day' WHERE issuer = $1`, [
+    issuer.trusted.issuer,
+  ]);
+  const keys = replica(issuer.trusted, 30_000);
+  const answer = issuer.hang();
+  for (let i = 0; i < 10; i++) await expect(keys.find(issuer.trusted, key.kid)).resolves.toBeDefined();
+  await eventually(() => expect(issuer.state.fetches).toBe(2));
+  answer();
   await issuer.stop();
 });
