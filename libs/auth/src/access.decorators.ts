@@ -15,7 +15,10 @@ export const Public = () => SetMetadata(ACCESS, 'public' satisfies Access);
  * The route needs a principal whose role the policy grants the action (otherwise 401 or 403 ROLE_FORBIDDEN).
  * Which rows is the use case's to ask, with `policy.check` or `policy.where`: the guard has loaded nothing.
  */
-export const Authorize = <Row, Action extends string>(policy: Policy<Row, Action>, action: Action) =>
+export const Authorize = <Row, Action extends string, Field extends string>(
+  policy: Policy<Row, Action, Field>,
+  action: Action,
+) =>
   applyDecorators(
     SetMetadata(ACCESS, { policy: policy as unknown as Policy<never>, action } satisfies Access),
     ApiBearerAuth(),

@@ -1,6 +1,7 @@
 import type { DomainError } from '@cabstand/contracts';
-import { In, IsNull } from 'typeorm';
-import { definePolicy, type Policy } from './policy.ts';
+import { And, In, IsNull, LessThan, MoreThanOrEqual } from 'typeorm';
+import type { Conditions } from './conditions.ts';
+import { AccessDenied, definePolicy, type Policy } from './policy.ts';
 import type { Principal } from './principal.ts';
 
 interface Parcel {
@@ -8,15 +9,39 @@ interface Parcel {
   ownerId: string;
   courierId: string | null;
   state: 'packed' | 'sent' | 'lost';
+  weightG: number | null;
+  sentAt: Date | null;
+  label?: { street: string; place: { lat: number; lng: number } };
 }
+type Field = 'street' | 'place' | 'weightG';
+const DAY_MS = 86_400_000;
+const NOW = new Date('2026-03-01T12:00:00Z');
+const ago = (ms: number) => new Date(NOW.getTime() - ms);
 
-const parcelPolicy: Policy<Parcel, 'read' | 'send' | 'adopt' | 'burn'> = definePolicy('Parcel', [
-  { role: 'passenger', can: ['read', 'send'], when: (me) => ({ ownerIssuer: me.issuer, ownerId: me.subject }) },
-  { role: 'passenger', can: ['read'], when: () => ({ state: 'lost' }) },
-  { role: 'driver', can: ['read'], when: (me) => ({ courierId: me.subject, state: ['packed', 'sent'] }) },
-  { role: 'driver', can: ['adopt'], when: () => ({ courierId: null }) },
-  { role: 'operator', can: ['read'] },
-]);
+type Action = 'read' | 'send' | 'adopt' | 'burn' | 'weigh' | 'trace';
+const parcelPolicy: Policy<Parcel, Action, Field> = definePolicy<Parcel, Action, Field>(
+  'Parcel',
+  [
+    { role: 'passenger', can: ['read', 'send'], when: (me) => ({ ownerIssuer: me.issuer, ownerId: me.subject }) },
+    { role: 'passenger', can: ['read'], when: () => ({ state: 'lost' }) },
+    { role: 'driver', can: ['read'], when: (me) => ({ courierId: me.subject, state: ['packed', 'sent'] }) },
+    { role: 'driver', can: ['adopt'], when: () => ({ courierId: null }) },
+    { role: 'operator', can: ['read'] },
+    { role: 'operator', can: ['weigh'], when: () => ({ weightG: { gte: 100, lt: 200 } }) },
+    { role: 'operator', can: ['trace'], when: (_, now) => ({ sentAt: { gte: new Date(now.getTime() - DAY_MS) } }) },
+  ],
+  [
+    { role: 'passenger', sees: ['street', 'place'], when: (me) => ({ ownerId: me.subject }) },
+    {
+      role: 'driver',
+      sees: ['street', 'place'],
+      when: (_, now) => ({ sentAt: { gte: new Date(now.getTime() - DAY_MS) } }),
+    },
+    { role: 'driver', sees: ['place'], as: 'coarse' },
+    { role: 'operator', sees: ['street'], as: 'masked' },
+    { role: 'operator', sees: ['street', 'place'], withReason: true },
+  ],
+);
 
 const principal = (role: Principal['role'], subject = 'ann', issuer = 'https://a.test'): Principal => ({
   issuer,
@@ -31,6 +56,8 @@ const parcel = (changes: Partial<Parcel> = {}): Parcel => ({
   ownerId: 'ann',
   courierId: 'bob',
   state: 'packed',
+  weightG: null,
+  sentAt: null,
   ...changes,
 });
 
@@ -56,8 +83,60 @@ describe('a policy', () => {
     ['no conditions: every row', principal('operator'), 'read', parcel(), true],
     ['what no rule grants is refused', principal('operator'), 'burn', parcel(), false],
     ['another role has no rule', principal('driver', 'ann'), 'send', parcel(), false],
+    ['a bound that is included', principal('operator'), 'weigh', parcel({ weightG: 100 }), true],
+    ['a bound that is not', principal('operator'), 'weigh', parcel({ weightG: 200 }), false],
+    ['within no bounds: null', principal('operator'), 'weigh', parcel(), false],
+    ['not yet too long ago', principal('operator'), 'trace', parcel({ sentAt: ago(DAY_MS) }), true],
+    ['too long ago', principal('operator'), 'trace', parcel({ sentAt: ago(DAY_MS + 1) }), false],
   ] as const)('%s', (_, me, action, row, expected) => {
-    expect(parcelPolicy.allows(me, action, row)).toBe(expected);
+    expect(parcelPolicy.allows(me, action, row, NOW)).toBe(expected);
+  });
+
+  it.each<[string, Principal, Partial<Parcel>, unknown, unknown]>([
+    ['the owner sees all of it', principal('passenger'), {}, 'Elm St', { lat: 52.51628, lng: 13.37771 }],
+    ['another sees nothing', principal('passenger', 'eve'), {}, undefined, undefined],
+    [
+      'the courier sees it while it is fresh',
+      principal('driver'),
+      { sentAt: NOW },
+      'Elm St',
+      { lat: 52.51628, lng: 13.37771 },
+    ],
+    [
+      'and roughly where it was afterwards',
+      principal('driver'),
+      { sentAt: ago(2 * DAY_MS) },
+      undefined,
+      { lat: 52.52, lng: 13.38 },
+    ],
+    ['an operator sees that there is something', principal('operator'), {}, '***', undefined],
+    [
+      'and what, with a reason',
+      { ...principal('operator'), accessReason: 'a lost one' },
+      {},
+      'Elm St',
+      { lat: 52.51628, lng: 13.37771 },
+    ],
+    [
+      'a reason helps nobody else',
+      { ...principal('passenger', 'eve'), accessReason: 'curious' },
+      {},
+      undefined,
+      undefined,
+    ],
+  ])('shows fields: %s', (_, me, changes, street, place) => {
+    const show = parcelPolicy.view(me, parcel(changes), NOW);
+    expect([show('street', 'Elm St'), show('place', { lat: 52.51628, lng: 13.37771 }), show('weightG', 1)]).toEqual([
+      street,
+      place,
+      undefined,
+    ]);
+  });
+
+  it('shows nothing where a policy asks for a form that the value has not', () => {
+    const show = parcelPolicy.view(principal('operator'), parcel());
+    expect(() => show('street', 4711)).toThrow(TypeError);
+    expect(show('street', null)).toBeNull();
   });
 
   it('answers for absent and foreign rows alike', () => {
@@ -67,6 +146,9 @@ describe('a policy', () => {
       expect(check).toThrow(expect.objectContaining({ code: 'NOT_FOUND' }) as DomainError);
     }
     expect(() => parcelPolicy.check(principal('passenger'), 'read', parcel())).not.toThrow();
+    // Only the second is somebody's trying: that is how denials are counted.
+    expect(() => parcelPolicy.check(eve, 'read', null)).not.toThrow(AccessDenied);
+    expect(() => parcelPolicy.check(eve, 'read', parcel())).toThrow(AccessDenied);
   });
 
   it('tells the guard which roles have any business there', () => {
@@ -84,6 +166,12 @@ describe('a policy', () => {
     ]);
     expect(parcelPolicy.where(principal('driver'), 'adopt')).toEqual([{ courierId: IsNull() }]);
     expect(parcelPolicy.where(principal('operator'), 'read')).toEqual([{}]);
+    expect(parcelPolicy.where(principal('operator'), 'weigh')).toEqual([
+      { weightG: And(MoreThanOrEqual(100), LessThan(200)) },
+    ]);
+    expect(parcelPolicy.where(principal('operator'), 'trace', NOW)).toEqual([
+      { sentAt: And(MoreThanOrEqual(ago(DAY_MS))) },
+    ]);
   });
 
   it('has no filter for those whom no rule grants anything', () => {
@@ -95,11 +183,12 @@ describe('a policy', () => {
 
   it('refuses conditions that would silently match everything', () => {
     const me = principal('passenger');
-    const careless = (condition: { ownerId?: string }): Policy<Parcel> =>
-      definePolicy('Parcel', [{ role: 'passenger', can: ['read'], when: () => condition }]);
-    for (const condition of [{ ownerId: undefined }, {}]) {
+    const careless = (condition: object): Policy<Parcel> =>
+      definePolicy('Parcel', [{ role: 'passenger', can: ['read'], when: () => condition as Conditions<Parcel> }]);
+    const bounds = [{}, { lte: undefined }, { lte: null }, { gt: 'a' }, { gt: new Date(Number.NaN) }, { above: 1 }];
+    for (const condition of [{ ownerId: undefined }, {}, ...bounds.map((weightG) => ({ weightG }))]) {
       expect(() => careless(condition).where(me, 'read')).toThrow(TypeError);
-      expect(() => careless(condition).allows(me, 'read', parcel())).toThrow(TypeError);
+      expect(() => careless(condition).allows(me, 'read', parcel({ weightG: 1 }))).toThrow(TypeError);
     }
   });
 });

@@ -10,4 +10,6 @@ export interface Principal {
   clientId: string;
   /** When the access token ends; a stream may not outlive it. */
   expiresAt: Date;
+  /** Why an operator looks at personal data, as said in `Access-Reason` and on record. */
+  accessReason?: string;
 }

@@ -44,13 +44,22 @@ class Forgetful {
   }
 }
 
+@Controller('mistaken')
+class Mistaken {
+  @Authorize(policy, 'raed')
+  @Get('one')
+  one() {
+    return {};
+  }
+}
+
 class Child extends Forgetful {}
 Controller('child')(Child);
 
 @Module({})
 class TestModule {}
 
-async function check(...controllers: (typeof Guarded | typeof AllPublic | typeof Forgetful)[]) {
+async function check(...controllers: (typeof Guarded | typeof AllPublic | typeof Forgetful | typeof Mistaken)[]) {
   const app = await NestFactory.create({ module: TestModule, controllers }, new FastifyAdapter(), { logger: false });
   try {
     assertEveryRouteHasPolicy(app);
@@ -65,4 +74,8 @@ it('passes where every route says who may call it', async () => {
 
 it('stops the start over a route that does not, and names it, inherited ones too', async () => {
   await expect(check(Guarded, Forgetful, Child)).rejects.toThrow(/Forgetful\.one \(one\), Child\.one \(one\)/);
+});
+
+it('stops the start over an action that the policy grants nobody', async () => {
+  await expect(check(Guarded, Mistaken)).rejects.toThrow(/no rule .*: Mistaken\.one \(one\)$/);
 });
