@@ -1,4 +1,5 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { CreateRateLimits1700000005000 } from './limits.migration.ts';
 
 class CreateIssuerKeysAndRevokedSessions1700000001000 implements MigrationInterface {
   readonly name = 'CreateIssuerKeysAndRevokedSessions1700000001000';
@@ -35,7 +36,11 @@ class CreateOpsAudit1700000003000 implements MigrationInterface {
 }
 
 /** For every service: it verifies tokens, and records what operators do. */
-export const authMigrations = [CreateIssuerKeysAndRevokedSessions1700000001000, CreateOpsAudit1700000003000];
+export const authMigrations = [
+  CreateIssuerKeysAndRevokedSessions1700000001000,
+  CreateOpsAudit1700000003000,
+  CreateRateLimits1700000005000,
+];
 
 class CreateSessions1700000002000 implements MigrationInterface {
   readonly name = 'CreateSessions1700000002000';

@@ -4,6 +4,7 @@ export { Email, firstName, Password, PasswordChange, PersonName, Phone } from '.
 export { authEntities, AuthModule } from './auth.module.ts';
 export { authMigrations, sessionMigrations } from './auth.migrations.ts';
 export type { AuthOptions } from './issuer-keys.ts';
+export { LimitSettings, limitsVariable } from './limit-rules.ts';
 export { ClientNetwork, networkOf } from './network.ts';
 export { OpsAudit, OpsAuditEntry, type Audited } from './ops-audit.ts';
 export { Passwords } from './passwords.ts';
@@ -11,8 +12,10 @@ export type { Conditions } from './conditions.ts';
 export { inForm, MASK, roundToKilometre, type Form } from './forms.ts';
 export { AccessDenied, definePolicy, type FieldRule, type Policy, type PolicyRule } from './policy.ts';
 export type { Principal } from './principal.ts';
+export { Limited } from './request-limits.ts';
 export { RevokedSessions } from './revoked-sessions.ts';
 export { assertEveryRouteHasPolicy } from './route-check.ts';
+export { SecurityEvents, type FloodKind } from './security-events.ts';
 export { ownIssuer, type SessionOptions } from './session-options.ts';
 export { sessionEntities, SessionsModule } from './sessions.module.ts';
 export { Sessions, type RevocationReason } from './sessions.service.ts';

@@ -40,3 +40,31 @@ export const SecurityAccountLocked = defineEvent(
   { publishers: ['passenger', 'driver'], consumers: [], subject: 'lockId' },
 );
 export type SecurityAccountLocked = z.infer<typeof SecurityAccountLocked.schema>;
+
+/** What happens too often to tell each time: how often, from one side, in some seconds. For whatever watches `security.#`. */
+const flood = (type: string) =>
+  defineEvent(
+    type,
+    {
+      reportId: z.uuid(),
+      /** Who it was, where somebody had signed in: `iss` and `sub` of their token. */
+      issuer: z.string().optional(),
+      subject: z.string().optional(),
+      /** Where it came from otherwise: an IPv4 address or an IPv6 /64. Left out, too, where it was more sides than are told apart. */
+      network: z.string().optional(),
+      count: z.int().positive(),
+      since: Timestamp,
+      until: Timestamp,
+    },
+    { publishers: ['passenger', 'driver', 'trip'], consumers: [], subject: 'reportId' },
+  );
+
+/** Wrong passwords and refresh tokens. */
+export const SecurityLoginFailed = flood('security.login-failed');
+/** Access tokens that were not valid. */
+export const SecurityTokenRejected = flood('security.token-rejected');
+/** Things that were somebody else's to see or to do. */
+export const SecurityAccessDenied = flood('security.access-denied');
+/** More calls than a limit allows. */
+export const SecurityRateLimited = flood('security.rate-limited');
+export type SecurityFlood = z.infer<typeof SecurityRateLimited.schema>;
