@@ -3,6 +3,8 @@ import type { EntityManager } from 'typeorm';
 /** What signing in needs to know of an account. */
 export interface Account {
   id: string;
+  /** Normalised as `Email` does it. */
+  email: string;
   /** A PHC string, see Passwords. */
   passwordHash: string;
   /** Whether sign-in and refresh are refused: suspended, and no trip under way that has to end first. */

@@ -14,6 +14,12 @@ describe('account fields', () => {
     [Email, 'ann@example.com\u0000'],
     [Password, 'seven77'],
     [Password, 'x'.repeat(257)],
+    // Four of what people count, although eight of what JavaScript does.
+    [Password, '\u{1f695}'.repeat(4)],
+    [Password, 'password'],
+    [Password, 'PassWord123'],
+    [Password, 'qwertyuiop'],
+    [Password, '\uff50assword1'],
     [PersonName, '   '],
     [PersonName, 'Ann\u0000'],
     [PersonName, 'Ann\nLee'],
@@ -27,6 +33,8 @@ describe('account fields', () => {
 
   it.each([
     [Password, 'correct horse battery staple'],
+    [Password, 'x'.repeat(128)],
+    [Password, '\u{1f695}\u{1f6b2}'.repeat(4)],
     [PersonName, 'Zoë van der Berg-Łukasz'],
     [PersonName, '李小龍'],
     [Phone, '+49 151 2345678'],

@@ -1,5 +1,6 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import { SigningKeys } from './signing-keys.ts';
 
 const EVERY_MS = 60 * 60_000;
 
@@ -9,7 +10,10 @@ export class SessionJanitor implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly log = new Logger(SessionJanitor.name);
   private timer?: NodeJS.Timeout;
 
-  constructor(private readonly dataSource: DataSource) {}
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly signingKeys: SigningKeys,
+  ) {}
 
   onApplicationBootstrap(): void {
     this.timer = setInterval(() => {
@@ -23,7 +27,9 @@ export class SessionJanitor implements OnApplicationBootstrap, OnModuleDestroy {
 
   /** A used token is kept until it would have ended, so that its reuse is noticed for as long. */
   async sweep(): Promise<void> {
+    await this.signingKeys.retire();
     await this.dataSource.query('DELETE FROM refresh_tokens WHERE expires_at < now()');
     await this.dataSource.query('DELETE FROM sessions WHERE expires_at < now()');
+    await this.dataSource.query('DELETE FROM sign_in_failures WHERE expires_at < now()');
   }
 }

@@ -14,6 +14,7 @@ import { RevokedSessions } from './revoked-sessions.ts';
 import type { SignIn, Tokens } from './session.dto.ts';
 import { RefreshToken, Session } from './session.entities.ts';
 import { SESSION_OPTIONS, type SessionOptions } from './session-options.ts';
+import { SignInLimits } from './sign-in-limits.ts';
 
 /** How long after its use a refresh token may be presented again, for an answer that got lost on the way. */
 const RETRY_WINDOW_S = 10;
@@ -32,6 +33,7 @@ export class Sessions {
     private readonly outbox: Outbox,
     private readonly revoked: RevokedSessions,
     private readonly passwords: Passwords,
+    private readonly limits: SignInLimits,
     private readonly accessTokens: AccessTokens,
     private readonly moduleRef: ModuleRef,
     @Inject(SESSION_OPTIONS) private readonly options: SessionOptions,
@@ -42,10 +44,13 @@ export class Sessions {
     return this.options.issuer;
   }
 
-  /** @throws DomainError CREDENTIALS_INVALID, ACCOUNT_SUSPENDED, OVERLOADED */
-  async signIn({ email, password }: SignIn): Promise<Tokens> {
+  /** @throws DomainError CREDENTIALS_INVALID, ACCOUNT_SUSPENDED, RATE_LIMITED, OVERLOADED */
+  async signIn({ email, password }: SignIn, network: string): Promise<Tokens> {
     const found = await this.accounts.findByEmail(email);
-    const isRight = await this.passwords.verify(password, found?.passwordHash ?? null);
+    const guess = { account: email, accountId: found?.id ?? null, network };
+    // Before it gets in line too: who is to wait must not hold up the others.
+    await this.limits.admit(guess);
+    const isRight = await this.passwords.verify(password, found?.passwordHash ?? null, this.limits.gate(guess));
     if (!found || !isRight) throw new DomainError('CREDENTIALS_INVALID');
     const sessionId = randomUUIDv7();
     const refreshToken = firstRefreshToken();
@@ -60,6 +65,7 @@ export class Sessions {
         .getRepository(Session)
         .insert({ id: sessionId, accountId: account.id, sequence: 0, createdAt, expiresAt, revokedAt: null });
       await this.insertToken(tx, sessionId, refreshToken, expiresAt);
+      await this.limits.succeeded(tx, guess);
     });
     return this.tokens(found.id, sessionId, refreshToken);
   }
@@ -91,14 +97,17 @@ export class Sessions {
 
   /**
    * Changes the password and ends the account's other sessions.
-   * @throws DomainError CREDENTIALS_INVALID when the current password is wrong, OVERLOADED
+   * @throws DomainError CREDENTIALS_INVALID when the current password is wrong, RATE_LIMITED, OVERLOADED
    */
   async changePassword(me: Principal, { currentPassword, newPassword }: PasswordChange): Promise<void> {
     const id = this.accountIdOf(me);
     const before = await this.transactions.run((tx) => this.accounts.findById(tx, id));
-    if (!before || !(await this.passwords.verify(currentPassword, before.passwordHash)))
+    // Whoever has taken the session over has it for minutes, and could guess all the while.
+    const guess = { account: id, accountId: id, network: `session ${me.sessionId}` };
+    await this.limits.admit(guess);
+    if (!before || !(await this.passwords.verify(currentPassword, before.passwordHash, this.limits.gate(guess))))
       throw new DomainError('CREDENTIALS_INVALID', 'The current password is wrong');
-    const passwordHash = await this.passwords.hash(newPassword);
+    const passwordHash = await this.passwords.hash(newPassword, before.email);
     await this.transactions.run(async (tx) => {
       const account = await this.accounts.lock(tx, id);
       if (account?.passwordHash !== before.passwordHash)

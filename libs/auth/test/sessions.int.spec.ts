@@ -33,7 +33,7 @@ beforeAll(async () => {
   dataSource = await openDatabase(database.url);
   const start = () => startService({ dataSource, amqpUrl: broker.urlFor('passenger') });
   [service, replica] = await Promise.all([start(), start()]);
-  passwordHash = await service.app.get(Passwords).hash(PASSWORD);
+  passwordHash = await service.app.get(Passwords).hash(PASSWORD, 'nobody@example.com');
 });
 
 afterAll(async () => {
@@ -134,7 +134,7 @@ describe('signing in', () => {
     const { accessToken } = await signIn();
     const answers = await Promise.all([service, replica].map((on) => call('GET', '/.well-known/jwks.json', { on })));
     const [{ body, headers }] = answers as [(typeof answers)[0]];
-    expect(headers.get('cache-control')).toBe('public, max-age=300');
+    expect(headers.get('cache-control')).toBe('public, max-age=60');
     const { keys } = body as { keys: Record<string, string>[] };
     expect(keys).toHaveLength(1);
     expect(Object.keys(keys[0]!).sort()).toEqual(['alg', 'crv', 'kid', 'kty', 'use', 'x', 'y']);
