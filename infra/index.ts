@@ -13,5 +13,7 @@ export * from './rabbitmq/private.ts';
 export * from './rabbitmq/topology.ts';
 export * from './secrets.ts';
 export * from './test-runtime.ts';
+export * from './tls/authority.ts';
+export * from './tls/certificates.ts';
 export * from './rabbitmq/container.ts';
 export * from './rabbitmq/external.ts';

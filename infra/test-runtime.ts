@@ -8,6 +8,7 @@ import { startPostgres } from './postgres/server.ts';
 import { filesIn, recordedProcesses, startTimeOf, stopProcess } from './processes.ts';
 import { containerName, removeRabbitmqVolume } from './rabbitmq/container.ts';
 import { startPrivateBroker } from './rabbitmq/private.ts';
+import { ensureCertificates, trustAuthority } from './tls/certificates.ts';
 
 /** The servers that a test run shares; each test file makes a database and a vhost of its own in them. */
 export interface TestRuntime {
@@ -34,10 +35,15 @@ export const testFolder = (suffix = '') => join(TEST, `${process.pid}${suffix}`)
 export async function startTestRuntime(
   dir = testFolder(),
   say: (line: string) => void = () => undefined,
+  { tls = false } = {},
 ): Promise<TestRuntime & { stop(): Promise<void> }> {
-  const accounts = installationAccounts(dir);
+  const accounts = installationAccounts(dir, tls);
+  if (tls) {
+    await ensureCertificates(dir);
+    trustAuthority(dir);
+  }
   const starting = [
-    freePort().then((port) => startPostgres({ dir, port, durable: false })),
+    freePort().then((port) => startPostgres({ dir, port, durable: false, tls })),
     Promise.all([freePort(), freePort()]).then(([amqpPort, managementPort]) =>
       startPrivateBroker({ dir, amqpPort, managementPort, accounts }, say),
     ),

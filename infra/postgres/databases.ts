@@ -1,19 +1,28 @@
 import { SERVICES, type ServiceName } from '@cabstand/contracts';
 import pg from 'pg';
+import type { CertificateFiles } from '../tls/certificates.ts';
 
 /** One database and the one role that may connect to it. */
 export interface OwnedDatabase {
   name: string;
   role: string;
-  password: string;
+  /** None where the role is known by its certificate: no password lets it in then. */
+  password?: string;
 }
 
 /** The same server, another user and database. */
 export function databaseUrl(adminUrl: string, { name, role, password }: OwnedDatabase): string {
   const url = new URL(adminUrl);
   url.username = role;
-  url.password = password;
+  url.password = password ?? '';
   url.pathname = `/${name}`;
+  return url.href;
+}
+
+/** The same, as whom the certificate names. Every program that takes the URL presents it and checks the server's. */
+export function withCertificate(plainUrl: string, { cert, key, ca }: CertificateFiles): string {
+  const url = new URL(plainUrl);
+  url.search = String(new URLSearchParams({ sslmode: 'verify-full', sslcert: cert, sslkey: key, sslrootcert: ca }));
   return url.href;
 }
 
@@ -36,7 +45,7 @@ export async function ensureDatabase(admin: pg.Client, { name, role, password }:
   const has = async (query: string, value: string) => ((await admin.query(query, [value])).rowCount ?? 0) > 0;
   const verb = (await has('SELECT 1 FROM pg_roles WHERE rolname = $1', role)) ? 'ALTER' : 'CREATE';
   await admin.query(
-    `${verb} ROLE ${owner} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD ${admin.escapeLiteral(password)}`,
+    `${verb} ROLE ${owner} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD ${password === undefined ? 'NULL' : admin.escapeLiteral(password)}`,
   );
   if (!(await has('SELECT 1 FROM pg_database WHERE datname = $1', name))) {
     // An administrator who isn't superuser may give away only what its own roles may have.
@@ -55,7 +64,7 @@ export async function closeDefaultDatabases(admin: pg.Client): Promise<void> {
 /** The three services' databases, named for them. Answers their URLs. */
 export async function ensureServiceDatabases(
   adminUrl: string,
-  passwordOf: (service: ServiceName) => string,
+  passwordOf: (service: ServiceName) => string | undefined,
   prefix = '',
 ): Promise<Record<ServiceName, string>> {
   return withAdmin(adminUrl, async (admin) => {

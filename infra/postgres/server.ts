@@ -1,11 +1,13 @@
 import { execFile } from 'node:child_process';
-import { chmodSync, chownSync, existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, copyFileSync, existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { forgetProcess, isRunning, spawnRecorded, stopProcess, tailOf } from '../processes.ts';
 import { secret } from '../secrets.ts';
+import { certificateFiles } from '../tls/certificates.ts';
+import { withCertificate } from './databases.ts';
 
 export interface PostgresServer {
   /** Of the superuser, to the `postgres` database. */
@@ -78,6 +80,29 @@ async function initialise(data: string, password: string, initdb: string): Promi
   }
 }
 
+/** Everybody has to show a certificate in the name of the role; no password lets anybody in, nor does plain text. */
+const CERTIFICATES_ONLY = 'hostssl all all 127.0.0.1/32 cert clientcert=verify-full\n';
+
+/** Copies of its own: PostgreSQL runs as another user than root, and wants its key to belong to it. */
+function installCertificate(dir: string, data: string): Record<string, string> {
+  const { cert, key, ca } = certificateFiles(dir, 'postgres');
+  const settings = { ssl_cert_file: cert, ssl_key_file: key, ssl_ca_file: ca };
+  const copies = Object.entries(settings).map(
+    ([setting, file]) => [setting, join(data, `${setting}.pem`), file] as const,
+  );
+  const rules = join(data, 'pg_hba.tls.conf');
+  for (const [, copy, file] of copies) copyFileSync(file, copy);
+  writeFileSync(rules, CERTIFICATES_ONLY);
+  for (const file of [rules, ...copies.map(([, copy]) => copy)]) {
+    chmodSync(file, 0o600);
+    if (process.getuid?.() === 0) chownSync(file, NOBODY.uid, NOBODY.gid);
+  }
+  return {
+    ...Object.fromEntries(copies.map(([setting, copy]) => [setting, copy])),
+    ...{ ssl: 'on', ssl_min_protocol_version: 'TLSv1.3', hba_file: rules },
+  };
+}
+
 /** Answers once the server takes connections. */
 async function untilReady(url: string, gone: () => boolean, logFile: string): Promise<void> {
   const deadline = Date.now() + 60_000;
@@ -100,9 +125,15 @@ async function untilReady(url: string, gone: () => boolean, logFile: string): Pr
 /**
  * Starts a real PostgreSQL under `<dir>/postgres`, making its cluster on first use. It listens on 127.0.0.1 only.
  * `durable: false` is for tests: nothing is synced to disk, a crash of the machine may lose the cluster.
+ * With `tls` it takes TLS 1.3 with a certificate from `<dir>/tls` and nothing else.
  */
-export async function startPostgres(options: { dir: string; port: number; durable: boolean }): Promise<PostgresServer> {
-  const { dir, port, durable } = options;
+export async function startPostgres(options: {
+  dir: string;
+  port: number;
+  durable: boolean;
+  tls?: boolean;
+}): Promise<PostgresServer> {
+  const { dir, port, durable, tls = false } = options;
   const data = join(dir, 'postgres');
   const password = secret(dir, 'postgres');
   const { postgres, initdb } = await binaries();
@@ -115,6 +146,7 @@ export async function startPostgres(options: { dir: string; port: number; durabl
     unix_socket_directories: '',
     max_connections: 300,
     log_min_messages: 'warning',
+    ...(tls ? installCertificate(dir, data) : {}),
     ...(durable ? {} : { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', autovacuum: 'off' }),
   };
   const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
@@ -123,7 +155,10 @@ export async function startPostgres(options: { dir: string; port: number; durabl
     name: 'postgres',
     ...invocation(postgres, ['-D', data, '-p', String(port), ...flags], data),
   });
-  const url = `postgres://postgres:${password}@127.0.0.1:${port}/postgres`;
+  const address = `127.0.0.1:${port}/postgres`;
+  const url = tls
+    ? withCertificate(`postgres://postgres@${address}`, certificateFiles(dir, 'postgres-admin'))
+    : `postgres://postgres:${password}@${address}`;
   const stop = async () => {
     // SIGINT is PostgreSQL's "fast" shutdown: it ends sessions and leaves nothing to recover.
     await stopProcess(record, { signal: 'SIGINT', graceMs: 20_000 });

@@ -7,6 +7,8 @@ export interface Accounts {
   admin?: { name: string; password: string };
   nameOf: (service: ServiceName) => string;
   passwordOf: (service: ServiceName) => string;
+  /** Services are known by their certificates; their passwords are then good for looking at the topology alone. */
+  tls?: boolean;
 }
 
 /** RabbitMQ's own format: base64 of a 4-byte salt and sha256(salt + password). */
@@ -43,23 +45,35 @@ export function vhostDefinitions(events: readonly EventDefinition[] = EVENTS) {
   };
 }
 
+const user = (name: string, password: string | null, ...tags: string[]) => ({
+  name,
+  // Without a hash no password is the right one.
+  password_hash: password === null ? '' : passwordHash(password),
+  hashing_algorithm: 'rabbit_password_hashing_sha256',
+  tags,
+});
+
+/**
+ * Who signs in to the management API for a service, to list its vhost's bindings and queues. The API knows passwords
+ * only, and publishes and reads for whoever may do so over AMQP: who is known by a certificate there needs another
+ * user here, one that may do neither.
+ */
+export const viewerOf = ({ nameOf, tls }: Accounts, service: ServiceName) =>
+  tls ? `${nameOf(service)}-topology` : nameOf(service);
+
 /** The services' users. The `management` tag lets them list their own vhost's bindings, nothing more. */
-export function serviceUsers({ vhost, nameOf, passwordOf }: Accounts, events: readonly EventDefinition[] = EVENTS) {
+export function serviceUsers(accounts: Accounts, events: readonly EventDefinition[] = EVENTS) {
+  const { vhost, nameOf, passwordOf, tls } = accounts;
   const { permissions } = topologyOf(events);
+  const viewers = permissions.map(({ service }) =>
+    user(viewerOf(accounts, service), passwordOf(service), 'management'),
+  );
   return {
-    users: permissions.map(({ service }) => ({
-      name: nameOf(service),
-      password_hash: passwordHash(passwordOf(service)),
-      hashing_algorithm: 'rabbit_password_hashing_sha256',
-      tags: ['management'],
-    })),
-    permissions: permissions.map(({ service, configure, write, read }) => ({
-      user: nameOf(service),
-      vhost,
-      configure,
-      write,
-      read,
-    })),
+    users: tls ? [...permissions.map(({ service }) => user(nameOf(service), null)), ...viewers] : viewers,
+    permissions: [
+      ...permissions.map(({ service, ...rights }) => ({ user: nameOf(service), vhost, ...rights })),
+      ...(tls ? viewers.map(({ name }) => ({ user: name, vhost, configure: '', write: '', read: '' })) : []),
+    ],
   };
 }
 
@@ -68,16 +82,7 @@ export function definitionsOf(accounts: Accounts, events: readonly EventDefiniti
   const { users, permissions } = serviceUsers(accounts, events);
   const { vhost, admin } = accounts;
   const { exchanges, queues, bindings } = vhostDefinitions(events);
-  const administrators = admin
-    ? [
-        {
-          name: admin.name,
-          password_hash: passwordHash(admin.password),
-          hashing_algorithm: 'rabbit_password_hashing_sha256',
-          tags: ['administrator'],
-        },
-      ]
-    : [];
+  const administrators = admin ? [user(admin.name, admin.password, 'administrator')] : [];
   const everything = administrators.map(({ name }) => ({
     user: name,
     vhost,

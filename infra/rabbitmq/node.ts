@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { freePort, isPortInUse } from '../ports.ts';
 import { forgetProcess, isRunning, spawnRecorded, stopProcess, tailOf, type ProcessRecord } from '../processes.ts';
 import { secret } from '../secrets.ts';
+import { certificateFiles } from '../tls/certificates.ts';
 import { definitionsOf, type Accounts } from './definitions.ts';
 import { Management } from './management.ts';
 
@@ -43,14 +44,39 @@ export function findRabbitmqServer(): string | undefined {
           .find((file) => existsSync(file)));
 }
 
+const plainListeners = ({ amqpPort, managementPort }: NodeOptions) => [
+  `listeners.tcp.1 = 127.0.0.1:${amqpPort}`,
+  'management.tcp.ip = 127.0.0.1',
+  `management.tcp.port = ${managementPort}`,
+];
+
+/**
+ * TLS 1.3 alone. AMQP takes whoever shows a certificate for the user that it names, and no passwords: any valid
+ * certificate could use any password. The management API has no such mechanism, so it takes passwords of users who
+ * may only look, and the administrator's.
+ */
+function secureListeners({ dir, amqpPort, managementPort }: NodeOptions): string[] {
+  const { cert, key, ca } = certificateFiles(dir, 'rabbitmq');
+  const files = { cacertfile: ca, certfile: cert, keyfile: key, 'versions.1': 'tlsv1.3' };
+  const of = (prefix: string, settings: Record<string, string>) =>
+    Object.entries(settings).map(([name, value]) => `${prefix}.${name} = ${value}`);
+  return [
+    'listeners.tcp = none',
+    `listeners.ssl.1 = 127.0.0.1:${amqpPort}`,
+    ...of('ssl_options', { ...files, verify: 'verify_peer', fail_if_no_peer_cert: 'true', depth: '1' }),
+    'ssl_cert_login_from = common_name',
+    'auth_mechanisms.1 = EXTERNAL',
+    ...of('management.ssl', { ip: '127.0.0.1', port: String(managementPort), ...files }),
+  ];
+}
+
 /** Everything listens on 127.0.0.1; limits suit a laptop, where half the disk may well be in use. */
-function writeConfiguration(folder: string, { amqpPort, managementPort, accounts }: NodeOptions): void {
+function writeConfiguration(folder: string, options: NodeOptions): void {
+  const { accounts } = options;
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const definitions = join(folder, 'definitions.json');
   const settings = [
-    `listeners.tcp.1 = 127.0.0.1:${amqpPort}`,
-    'management.tcp.ip = 127.0.0.1',
-    `management.tcp.port = ${managementPort}`,
+    ...(accounts.tls ? secureListeners(options) : plainListeners(options)),
     `load_definitions = ${definitions}`,
     'disk_free_limit.absolute = 200MB',
     'log.console.level = warning',
@@ -61,7 +87,8 @@ function writeConfiguration(folder: string, { amqpPort, managementPort, accounts
   ];
   writeFileSync(definitions, JSON.stringify(definitionsOf(accounts), null, 2), { mode: 0o600 });
   writeFileSync(join(folder, 'rabbitmq.conf'), `${settings.join('\n')}\n`);
-  writeFileSync(join(folder, 'enabled_plugins'), '[rabbitmq_management].\n');
+  const plugins = ['rabbitmq_management', ...(accounts.tls ? ['rabbitmq_auth_mechanism_ssl'] : [])];
+  writeFileSync(join(folder, 'enabled_plugins'), `[${plugins.join(',')}].\n`);
   writeFileSync(join(folder, 'empty-env.conf'), '');
 }
 
@@ -114,7 +141,7 @@ export async function startRabbitmqNode(options: NodeOptions, command = findRabb
   const env = await environment(options, folder, epmdPort);
   const { record, logFile } = await spawnRecorded({ dir, name: 'rabbitmq', command, args: [], env });
   const credentials = `${accounts.admin.name}:${accounts.admin.password}`;
-  const managementUrl = `http://${credentials}@127.0.0.1:${managementPort}`;
+  const managementUrl = `${accounts.tls ? 'https' : 'http'}://${credentials}@127.0.0.1:${managementPort}`;
 
   const stop = async () => {
     await stopProcess(record, { graceMs: 30_000 });
@@ -130,6 +157,7 @@ export async function startRabbitmqNode(options: NodeOptions, command = findRabb
     }
     await delay(100);
   }
-  const amqpUrl = `amqp://${credentials}@127.0.0.1:${amqpPort}/${encodeURIComponent(accounts.vhost)}`;
+  const scheme = accounts.tls ? 'amqps://' : `amqp://${credentials}@`;
+  const amqpUrl = `${scheme}127.0.0.1:${amqpPort}/${encodeURIComponent(accounts.vhost)}`;
   return { amqpUrl, managementUrl, pid: record.pid, stop };
 }

@@ -13,7 +13,8 @@ export interface PrivateBroker extends Broker {
  */
 export async function startPrivateBroker(options: NodeOptions, say: (line: string) => void): Promise<PrivateBroker> {
   if (!findRabbitmqServer()) {
-    if (isDockerRunning()) {
+    // The container's user couldn't read keys that are its owner's alone.
+    if (isDockerRunning() && !options.accounts.tls) {
       const broker = await startRabbitmqContainer(options);
       const stop = () => stopRabbitmqContainer(broker.container);
       return { ...broker, pid: null, stop, how: `container ${broker.container}` };

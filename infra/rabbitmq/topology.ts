@@ -1,5 +1,5 @@
 import { SERVICES, type ServiceName } from '@cabstand/contracts';
-import { serviceUsers, vhostDefinitions, type Accounts } from './definitions.ts';
+import { serviceUsers, vhostDefinitions, viewerOf, type Accounts } from './definitions.ts';
 import type { Management } from './management.ts';
 
 interface BindingRow {
@@ -38,7 +38,7 @@ export async function removeStaleBindings(management: Management, name: string):
 
 export async function removeTopology(management: Management, accounts: Accounts): Promise<void> {
   await management.delete(`/api/vhosts/${encodeURIComponent(accounts.vhost)}`);
-  for (const service of SERVICES) await management.delete(`/api/users/${accounts.nameOf(service)}`);
+  for (const { name } of serviceUsers(accounts).users) await management.delete(`/api/users/${name}`);
 }
 
 /** How one service reaches its vhost. */
@@ -49,10 +49,11 @@ export function brokerUrls(
 ): { amqpUrl: string; managementUrl: string } {
   const amqp = new URL(base.amqpUrl);
   const management = new URL(base.managementUrl);
-  for (const url of [amqp, management]) {
-    url.username = accounts.nameOf(service);
-    url.password = accounts.passwordOf(service);
-  }
+  management.username = viewerOf(accounts, service);
+  management.password = accounts.passwordOf(service);
+  // Known by its certificate, a service has no password there.
+  amqp.username = accounts.tls ? '' : accounts.nameOf(service);
+  amqp.password = accounts.tls ? '' : accounts.passwordOf(service);
   amqp.pathname = `/${encodeURIComponent(accounts.vhost)}`;
   return { amqpUrl: amqp.href, managementUrl: management.href };
 }

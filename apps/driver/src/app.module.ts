@@ -1,6 +1,6 @@
 import { AuthModule, ownIssuer, sessionEntities, sessionMigrations, SessionsModule } from '@cabstand/auth';
 import { MessagingModule } from '@cabstand/messaging';
-import { DatabaseModule, serviceDatabase, type BaseConfig } from '@cabstand/service-defaults';
+import { DatabaseModule, serviceDatabase, tlsOf, type BaseConfig } from '@cabstand/service-defaults';
 import { Global, Module, type DynamicModule } from '@nestjs/common';
 import type { Config } from './config.ts';
 import { Availability } from './dispatch/availability.entity.ts';
@@ -27,6 +27,7 @@ export const appModule = (config: Config): DynamicModule => ({
     MessagingModule.forRoot({
       service: 'driver',
       amqpUrl: config.AMQP_URL,
+      tls: tlsOf(config)?.to(config.AMQP_TLS_NAME),
       managementUrl: config.AMQP_MANAGEMENT_URL,
     }),
     AuthModule.forRoot({

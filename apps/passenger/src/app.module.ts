@@ -1,6 +1,6 @@
 import { AuthModule, ownIssuer, sessionEntities, sessionMigrations, SessionsModule } from '@cabstand/auth';
 import { MessagingModule } from '@cabstand/messaging';
-import { DatabaseModule, serviceDatabase, type BaseConfig } from '@cabstand/service-defaults';
+import { DatabaseModule, serviceDatabase, tlsOf, type BaseConfig } from '@cabstand/service-defaults';
 import { Module, type DynamicModule } from '@nestjs/common';
 import type { Config } from './config.ts';
 import { CreatePassengers1760000000000 } from './migrations/1760000000000-create-passengers.ts';
@@ -20,6 +20,7 @@ export class AppModule {
         MessagingModule.forRoot({
           service: 'passenger',
           amqpUrl: config.AMQP_URL,
+          tls: tlsOf(config)?.to(config.AMQP_TLS_NAME),
           managementUrl: config.AMQP_MANAGEMENT_URL,
         }),
         AuthModule.forRoot({

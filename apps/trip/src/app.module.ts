@@ -1,6 +1,6 @@
 import { AuthModule } from '@cabstand/auth';
 import { MessagingModule } from '@cabstand/messaging';
-import { DatabaseModule, serviceDatabase, type BaseConfig } from '@cabstand/service-defaults';
+import { DatabaseModule, serviceDatabase, tlsOf, type BaseConfig } from '@cabstand/service-defaults';
 import { Module, type DynamicModule } from '@nestjs/common';
 import type { Config } from './config.ts';
 import { CreateTrips1760000000000 } from './migrations/1760000000000-create-trips.ts';
@@ -22,6 +22,7 @@ export class AppModule {
         MessagingModule.forRoot({
           service: 'trip',
           amqpUrl: config.AMQP_URL,
+          tls: tlsOf(config)?.to(config.AMQP_TLS_NAME),
           managementUrl: config.AMQP_MANAGEMENT_URL,
         }),
         AuthModule.forRoot({ audience: 'trip', trustedIssuers: config.TRUSTED_ISSUERS }),

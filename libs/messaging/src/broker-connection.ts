@@ -2,7 +2,14 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { isNativeError } from 'node:util/types';
 import { Injectable, Logger } from '@nestjs/common';
-import { connect, type Channel, type ChannelModel, type ConfirmChannel, type ConsumeMessage } from 'amqplib';
+import {
+  connect,
+  credentials,
+  type Channel,
+  type ChannelModel,
+  type ConfirmChannel,
+  type ConsumeMessage,
+} from 'amqplib';
 import { MessagingMetrics } from './metrics.ts';
 import { MessagingSettings } from './options.ts';
 import { Backoff, outline, within } from './waiting.ts';
@@ -108,7 +115,9 @@ abstract class BrokerConnection {
   private connect(): Promise<ChannelModel> {
     const url = new URL(this.settings.amqpUrl);
     if (!url.searchParams.has('heartbeat')) url.searchParams.set('heartbeat', String(this.settings.heartbeatS));
+    const { tls } = this.settings;
     return connect(url.href, {
+      ...(tls && { ...tls, credentials: credentials.external() }),
       timeout: HANDSHAKE_TIMEOUT_MS,
       noDelay: true,
       keepAlive: true,

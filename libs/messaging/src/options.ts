@@ -1,3 +1,4 @@
+import type { SecureContextOptions } from 'node:tls';
 import { EVENTS, type EventDefinition, type ServiceName } from '@cabstand/contracts';
 
 /** The options with their defaults; a class, so that it can be injected. */
@@ -5,6 +6,8 @@ export class MessagingSettings {
   /** Whose outbox, queues and exchanges these are. */
   readonly service!: ServiceName;
   readonly amqpUrl!: string;
+  /** With it, the broker takes us for whom our certificate names (SASL EXTERNAL), not for whom the URL does. */
+  readonly tls?: SecureContextOptions;
   /** Base URL of the broker's HTTP API with credentials in it. Without it missing bindings cannot be counted. */
   readonly managementUrl?: string;
   /** The contracts: which events exist, who publishes and who consumes them. */

@@ -16,6 +16,7 @@ import { startManagement, urlOf, type Health } from './management.ts';
 import { openApiDocument } from './openapi.ts';
 import { RequestTrace } from './request-trace.ts';
 import { startTelemetry, type Telemetry } from './telemetry.ts';
+import { tlsOf } from './tls.ts';
 
 export interface ServiceOptions {
   service: ServiceName;
@@ -120,6 +121,7 @@ export class Service<Config extends BaseConfig> {
     // Handlers find everything initialised, and a service with a handler missing never listens.
     await app.init();
     await app.startAllMicroservices();
+    tlsOf(config)?.renew(app.getHttpServer());
     await app.listen(config.PORT, config.HOST);
     this.opened(() => drainHttp(app));
     this.opened(async () => app.get(EventStreams).drain());

@@ -1,3 +1,4 @@
+import { accessSync, constants } from 'node:fs';
 import { isIP, isIPv4 } from 'node:net';
 import { z } from 'zod';
 
@@ -41,6 +42,17 @@ function isNetwork(text: string): boolean {
   return isIP(address) !== 0 && (bits === undefined || (+bits >= 1 && +bits <= (isIPv4(address) ? 32 : 128)));
 }
 
+const file = () => z.string().refine(isReadable, 'must be a file that can be read').optional();
+
+function isReadable(path: string): boolean {
+  try {
+    accessSync(path, constants.R_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 const url = (protocol: RegExp, example: string) => z.url({ protocol, error: `must be a URL such as ${example}` });
 
 /** What every service reads from its environment. A service spreads this into its own schema and adds to it. */
@@ -55,6 +67,13 @@ export const baseConfig = {
   AMQP_MANAGEMENT_URL: url(/^https?$/, 'http://user:password@host:15672')
     .optional()
     .describe('RabbitMQ management API, for comparing the topology with the contracts'),
+  TLS_CERT_FILE: file().describe(
+    'Certificate, served at the port of the HTTP API and shown to PostgreSQL and RabbitMQ',
+  ),
+  TLS_KEY_FILE: file().describe('Its private key. Renewed files are used without a restart'),
+  TLS_CA_FILE: file().describe('Authority of those who are connected to'),
+  DATABASE_TLS_NAME: z.string().optional().describe("Name in PostgreSQL's certificate, where it isn't the URL's host"),
+  AMQP_TLS_NAME: z.string().optional().describe("Name in RabbitMQ's certificate, where it isn't the URL's host"),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   LOG_FORMAT: z.enum(['json', 'pretty']).default('json'),
   OTEL_EXPORTER_OTLP_ENDPOINT: z.url().optional().describe('OpenTelemetry collector (OTLP over HTTP)'),
@@ -71,11 +90,26 @@ export function loadConfig<Schema extends z.ZodType>(schema: Schema, env = proce
   // Compose files and manifests pass what is not set as empty strings.
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
   const parsed = schema.safeParse(given);
-  if (parsed.success) return parsed.data;
-  for (const issue of parsed.error.issues) {
+  const problems = tlsProblems(given);
+  if (parsed.success && problems.length === 0) return parsed.data;
+  for (const issue of parsed.error?.issues ?? []) {
     const name = issue.path.join('.');
     const missing = given[String(issue.path[0])] === undefined;
-    process.stderr.write(`config: ${name} ${missing ? 'is missing' : issue.message}\n`);
+    problems.push(`${name} ${missing ? 'is missing' : issue.message}`);
   }
+  for (const problem of problems) process.stderr.write(`config: ${problem}\n`);
   process.exit(EXIT_CONFIG);
+}
+
+/** All three files or none; and with them nothing goes over a connection in clear. */
+function tlsProblems(given: Record<string, string | undefined>): string[] {
+  const files = ['TLS_CERT_FILE', 'TLS_KEY_FILE', 'TLS_CA_FILE'];
+  if (!files.some((name) => given[name])) return [];
+  const inClear = Object.entries({ AMQP_URL: /^amqp:/, AMQP_MANAGEMENT_URL: /^http:/ }).filter(([name, scheme]) =>
+    scheme.test(given[name] ?? ''),
+  );
+  return [
+    ...files.filter((name) => !given[name]).map((name) => `${name} is missing`),
+    ...inClear.map(([name]) => `${name} is in clear, which TLS_CERT_FILE rules out`),
+  ];
 }

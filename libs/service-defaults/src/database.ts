@@ -1,11 +1,14 @@
 import { Logger, Module, type DynamicModule, type Type } from '@nestjs/common';
 import { setTimeout as wait } from 'node:timers/promises';
+import type { SecureContextOptions } from 'node:tls';
 import pg from 'pg';
 import { DataSource, type DataSourceOptions, type EntitySchema, type MigrationInterface } from 'typeorm';
 
 export interface DatabaseOptions {
   url: string;
   poolSize: number;
+  /** With it, a server that can't or doesn't do TLS is refused. */
+  tls?: SecureContextOptions;
   entities: (Type | EntitySchema)[];
   migrations: Type<MigrationInterface>[];
 }
@@ -24,6 +27,7 @@ export function dataSourceOptions(options: DatabaseOptions): DataSourceOptions {
     driver: pg,
     url: options.url,
     poolSize: options.poolSize,
+    ssl: options.tls,
     entities: options.entities,
     migrations: options.migrations,
     migrationsTransactionMode: 'each',
@@ -54,6 +58,7 @@ export class Database {
     this.dataSource = new DataSource(dataSourceOptions(options));
     this.probes = new pg.Pool({
       connectionString: options.url,
+      ssl: options.tls,
       max: 1,
       connectionTimeoutMillis: 1_500,
       query_timeout: 1_500,

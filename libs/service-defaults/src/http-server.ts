@@ -6,6 +6,7 @@ import type { BaseConfig } from './config.ts';
 import { acceptJsonOnly } from './json-body.ts';
 import { problem, PROBLEM_JSON, RequestInvalid } from './problem.ts';
 import { traceIdOf, type RequestTrace } from './request-trace.ts';
+import { tlsOf, type TlsConfig } from './tls.ts';
 
 const BODY_LIMIT_BYTES = 256 * 1024;
 /** Bodies up to this are read to their end before they are refused: a client that is still sending misses the answer. */
@@ -17,7 +18,7 @@ const HEADERS_TIMEOUT_MS = 10_000;
 /** For a 503 that doesn't say itself when trying again makes sense. */
 const RETRY_AFTER_S = 2;
 
-export type HttpConfig = Pick<BaseConfig, 'TRUSTED_PROXIES'>;
+export type HttpConfig = Pick<BaseConfig, 'TRUSTED_PROXIES'> & TlsConfig;
 
 /** Whether the service is shutting down. */
 export interface Lifecycle {
@@ -26,9 +27,11 @@ export interface Lifecycle {
 
 /** Fastify with limits, JSON bodies only, and each request observed. */
 export function createHttpAdapter(lifecycle: Lifecycle, requests: RequestTrace, config: HttpConfig): FastifyAdapter {
+  const limits = { maxHeaderSize: HEADERS_LIMIT_BYTES, headersTimeout: HEADERS_TIMEOUT_MS };
+  const edge = tlsOf(config)?.edge();
   const adapter = new FastifyAdapter({
     bodyLimit: BODY_LIMIT_BYTES,
-    http: { maxHeaderSize: HEADERS_LIMIT_BYTES, headersTimeout: HEADERS_TIMEOUT_MS },
+    ...(edge ? { https: { ...limits, ...edge, handshakeTimeout: HEADERS_TIMEOUT_MS } } : { http: limits }),
     requestTimeout: REQUEST_TIMEOUT_MS,
     trustProxy: config.TRUSTED_PROXIES.length > 0 && config.TRUSTED_PROXIES,
     // What arrives during shutdown on a connection that is still open is answered like anything else.

@@ -8,3 +8,4 @@ export { ApiAnswer, ApiProblems, ApiStream } from './openapi.ts';
 export { page, pageOf, PageQuery, positionOf, type Page } from './page.ts';
 export { Problem, RequestInvalid } from './problem.ts';
 export { serviceDatabase } from './service-database.ts';
+export { tlsOf } from './tls.ts';

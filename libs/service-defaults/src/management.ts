@@ -1,5 +1,6 @@
 import type { MessagingStatus } from '@cabstand/messaging';
 import { createServer, type Server } from 'node:http';
+import { Server as SecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Database } from './database.ts';
 import type { Lifecycle } from './http-server.ts';
@@ -55,4 +56,5 @@ export async function startManagement(
   return server;
 }
 
-export const urlOf = (server: Server, host: string) => `http://${host}:${(server.address() as AddressInfo).port}`;
+export const urlOf = (server: Server, host: string) =>
+  `http${server instanceof SecureServer ? 's' : ''}://${host}:${(server.address() as AddressInfo).port}`;
