@@ -14,10 +14,10 @@ export class AccessTokens {
 
   async sign(accountId: string, sessionId: string): Promise<string> {
     const { issuer, role, audience, accessTokenTtlMs } = this.options;
-    const { kid, privateKey } = await this.keys.current();
+    const { kid, alg, privateKey } = await this.keys.current();
     const issuedAtS = Math.floor(Date.now() / 1000);
     return new SignJWT({ client_id: `cabstand-${role}`, sid: sessionId, role })
-      .setProtectedHeader({ alg: 'ES256', typ: 'at+jwt', kid })
+      .setProtectedHeader({ alg, typ: 'at+jwt', kid })
       .setIssuer(issuer)
       .setSubject(accountId)
       .setAudience([...audience])

@@ -68,5 +68,38 @@ class CreateSessions1700000002000 implements MigrationInterface {
   }
 }
 
+class CreateSignInFailures1700000004000 implements MigrationInterface {
+  readonly name = 'CreateSignInFailures1700000004000';
+
+  async up(runner: QueryRunner): Promise<void> {
+    await runner.query(`
+      CREATE TABLE sign_in_failures (
+        key bytea PRIMARY KEY, failures int NOT NULL, blocked_until timestamptz, expires_at timestamptz NOT NULL)`);
+    await runner.query(`CREATE INDEX sign_in_failures_expires_at ON sign_in_failures (expires_at)`);
+  }
+
+  async down(runner: QueryRunner): Promise<void> {
+    await runner.query(`DROP TABLE sign_in_failures`);
+  }
+}
+
+class ScheduleSigningKeys1700000006000 implements MigrationInterface {
+  readonly name = 'ScheduleSigningKeys1700000006000';
+
+  async up(runner: QueryRunner): Promise<void> {
+    // The default is for replicas of the version before, which may yet make the first key.
+    await runner.query(`ALTER TABLE signing_keys ADD COLUMN signs_from timestamptz NOT NULL DEFAULT now()`);
+    await runner.query(`UPDATE signing_keys SET signs_from = created_at`);
+  }
+
+  async down(runner: QueryRunner): Promise<void> {
+    await runner.query(`ALTER TABLE signing_keys DROP COLUMN signs_from`);
+  }
+}
+
 /** For the services that have users of their own: they issue tokens. */
-export const sessionMigrations = [CreateSessions1700000002000];
+export const sessionMigrations = [
+  CreateSessions1700000002000,
+  CreateSignInFailures1700000004000,
+  ScheduleSigningKeys1700000006000,
+];

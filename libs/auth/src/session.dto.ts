@@ -18,6 +18,3 @@ export const Tokens = z
   })
   .meta({ id: 'Tokens' });
 export type Tokens = z.infer<typeof Tokens>;
-
-/** RFC 7517; what a key consists of depends on its type. */
-export const KeySet = z.object({ keys: z.array(z.record(z.string(), z.unknown())) });

@@ -9,6 +9,8 @@ export class SigningKey {
   /** PKCS #8, sealed under KEY_ENCRYPTION_KEY with the kid as associated data. */
   @Column('bytea', { name: 'sealed_private_key' }) sealedPrivateKey!: Buffer;
   @Column('timestamptz', { name: 'created_at' }) createdAt!: Date;
+  /** Until the next key's time comes. */
+  @Column('timestamptz', { name: 'signs_from' }) signsFrom!: Date;
 }
 
 /** One sign-in, and the family of refresh tokens that descends from it. */

@@ -1,12 +1,10 @@
 import { Body, Controller, Delete, Get, Header, HttpCode, Post } from '@nestjs/common';
 import { ApiResponse } from '@nestjs/swagger';
-import type { JSONWebKeySet } from 'jose';
 import { Authorize, CurrentPrincipal, Public } from './access.decorators.ts';
 import { definePolicy } from './policy.ts';
 import type { Principal } from './principal.ts';
-import { KeySet, Refresh, SignIn, Tokens } from './session.dto.ts';
+import { Refresh, SignIn, Tokens } from './session.dto.ts';
 import { Sessions } from './sessions.service.ts';
-import { SigningKeys } from './signing-keys.ts';
 
 const sessionPolicy = definePolicy<{ id: string }>('Session', [
   { role: 'passenger', can: ['end'] },
@@ -15,10 +13,7 @@ const sessionPolicy = definePolicy<{ id: string }>('Session', [
 
 @Controller()
 export class SessionsController {
-  constructor(
-    private readonly sessions: Sessions,
-    private readonly keys: SigningKeys,
-  ) {}
+  constructor(private readonly sessions: Sessions) {}
 
   @Public()
   @Post('v1/sessions')
@@ -49,14 +44,5 @@ export class SessionsController {
   @ApiResponse({ status: 404, description: 'NOT_FOUND' })
   end(@CurrentPrincipal() me: Principal): Promise<void> {
     return this.sessions.end(me);
-  }
-
-  /** For verifiers, which look again after ten minutes or when they meet an unknown key. */
-  @Public()
-  @Get('.well-known/jwks.json')
-  @Header('cache-control', 'public, max-age=300')
-  @ApiResponse({ status: 200, standardSchema: KeySet })
-  jwks(): Promise<JSONWebKeySet> {
-    return this.keys.jwks();
   }
 }

@@ -35,6 +35,7 @@ import {
   type AuthOptions,
   type Policy,
   type Principal,
+  type SessionOptions,
 } from '../src/index.ts';
 
 Logger.overrideLogger(['error', 'fatal']);
@@ -64,7 +65,7 @@ export class Accounts implements AccountDirectory {
 
 async function find(tx: EntityManager, where: string, value: string): Promise<Account | null> {
   const rows = await tx.query<Account[]>(
-    `SELECT id, password_hash AS "passwordHash", suspended FROM accounts WHERE ${where}`,
+    `SELECT id, email, password_hash AS "passwordHash", suspended FROM accounts WHERE ${where}`,
     [value],
   );
   return rows[0] ?? null;
@@ -127,11 +128,19 @@ export interface StartOptions extends Partial<AuthOptions> {
   amqpUrl: string;
   /** Without it, a service that verifies tokens and issues none. */
   issues?: boolean;
+  sessions?: Partial<SessionOptions>;
   imports?: (Type | DynamicModule)[];
 }
 
 /** A service of these libraries alone: nothing of Cabstand's own set-up. */
-export async function startService({ dataSource, amqpUrl, issues = true, imports = [], ...auth }: StartOptions) {
+export async function startService({
+  dataSource,
+  amqpUrl,
+  issues = true,
+  sessions,
+  imports = [],
+  ...auth
+}: StartOptions) {
   const module: DynamicModule = {
     module: TestService,
     global: true,
@@ -154,6 +163,7 @@ export async function startService({ dataSource, amqpUrl, issues = true, imports
               refreshTokenTtlMs: 3_600_000,
               accounts: Accounts,
               ...keys,
+              ...sessions,
             }),
           ]
         : []),
@@ -161,7 +171,7 @@ export async function startService({ dataSource, amqpUrl, issues = true, imports
       ...imports,
     ],
   };
-  const app = await NestFactory.create<NestFastifyApplication>(module, new FastifyAdapter(), {
+  const app = await NestFactory.create<NestFastifyApplication>(module, new FastifyAdapter({ trustProxy: true }), {
     logger: false,
     abortOnError: false,
   });
