@@ -16,10 +16,15 @@ export interface Stream {
 }
 
 /** Opens the stream of a trip, as `fetch` reads it. */
-export async function followTrip(url: string, as: Person, tripId: string, lastEventId?: string): Promise<Stream> {
+export async function followTrip(
+  url: string,
+  as: Person,
+  tripId: string,
+  headers: Record<string, string> = {},
+): Promise<Stream> {
   const abort = new AbortController();
   const response = await fetch(`${url}/v1/trips/${tripId}/events`, {
-    headers: { authorization: `Bearer ${as.token}`, ...(lastEventId ? { 'last-event-id': lastEventId } : {}) },
+    headers: { authorization: `Bearer ${as.token}`, ...headers },
     signal: abort.signal,
   });
   const events: StreamEvent[] = [];

@@ -13,7 +13,8 @@ afterEach(() => opened.splice(0).forEach((stream) => stream.close()));
 
 /** Follows a trip on one of the replicas until the test is over. */
 async function follow(as: Person, tripId: string, replica: number, lastEventId?: string): Promise<Stream> {
-  const stream = await followTrip(platform.services[replica]!.url, as, tripId, lastEventId);
+  const resume: Record<string, string> = lastEventId ? { 'last-event-id': lastEventId } : {};
+  const stream = await followTrip(platform.services[replica]!.url, as, tripId, resume);
   opened.push(stream);
   return stream;
 }

@@ -4,6 +4,7 @@ import { EventStreams, StreamSettings } from './event-stream.ts';
 import { IdempotencyInterceptor } from './idempotency.ts';
 import { Jobs } from './jobs.ts';
 import { NoBodyInterceptor } from './no-body.ts';
+import { AccessReasonInterceptor } from './ops/access-reason.ts';
 import { OpsController } from './ops/ops.controller.ts';
 import { OpsService } from './ops/ops.service.ts';
 import { ProblemFilter } from './problem.filter.ts';
@@ -32,6 +33,7 @@ export class DefaultsModule {
         { provide: APP_FILTER, useClass: ProblemFilter },
         { provide: APP_PIPE, useFactory: validationPipe },
         { provide: APP_INTERCEPTOR, useClass: NoBodyInterceptor },
+        { provide: APP_INTERCEPTOR, useClass: AccessReasonInterceptor },
         { provide: APP_INTERCEPTOR, useClass: IdempotencyInterceptor },
       ],
       exports: [Jobs, EventStreams],

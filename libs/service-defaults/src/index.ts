@@ -4,7 +4,7 @@ export { Database, DatabaseModule, dataSourceOptions, type DatabaseOptions } fro
 export { EventStreams, type StreamEvent, type StreamSettings, type StreamSource } from './event-stream.ts';
 export { forgetAnswersOf, Idempotent } from './idempotency.ts';
 export { Jobs } from './jobs.ts';
-export { ApiAnswer, ApiProblems, ApiStream } from './openapi.ts';
+export { ApiAccessReason, ApiAnswer, ApiProblems, ApiStream } from './openapi.ts';
 export { page, pageOf, PageQuery, positionOf, type Page } from './page.ts';
 export { Problem, RequestInvalid } from './problem.ts';
 export { serviceDatabase } from './service-database.ts';

@@ -32,6 +32,10 @@ export const ApiProblems = (...codes: ErrorCode[]) =>
     ...[...byStatus(codes)].map(([status, same]) => ApiResponse({ status, ...problemResponse([], same) })),
   );
 
+/** Declares that operators see personal data of the answer in full only with a reason, see AccessReasonInterceptor. */
+export const ApiAccessReason = () =>
+  ApiHeader({ name: 'Access-Reason', required: false, schema: { type: 'string', minLength: 10, maxLength: 200 } });
+
 type Responses = Record<string, { description: string; content?: unknown }>;
 
 const byStatus = (codes: ErrorCode[]) => Map.groupBy(codes, (code) => KINDS[ERRORS[code].kind] as number);

@@ -1,5 +1,6 @@
 import { Authorize, CurrentPrincipal, type Principal } from '@cabstand/auth';
 import {
+  ApiAccessReason,
   ApiAnswer,
   ApiProblems,
   ApiStream,
@@ -38,6 +39,7 @@ export class TripController {
   /** One's own trips, an operator's are all of them; newest first. */
   @Get()
   @Authorize(tripPolicy, 'read')
+  @ApiAccessReason()
   @ApiAnswer(200, pageOf(TripView))
   list(@CurrentPrincipal() me: Principal, @Query({ schema: PageQuery }) query: PageQuery): Promise<Page<TripView>> {
     return this.trips.list(me, query);
@@ -45,6 +47,7 @@ export class TripController {
 
   @Get(':id')
   @Authorize(tripPolicy, 'read')
+  @ApiAccessReason()
   @ApiAnswer(200, TripView)
   @ApiProblems('NOT_FOUND')
   get(@CurrentPrincipal() me: Principal, @Param('id', { schema: TripId }) id: string): Promise<TripView> {
@@ -115,6 +118,7 @@ export class TripController {
    */
   @Get(':id/events')
   @Authorize(tripPolicy, 'read')
+  @ApiAccessReason()
   @ApiStream('`trip` and `driver-position` events')
   @ApiProblems('NOT_FOUND')
   events(

@@ -1,8 +1,10 @@
-import { Currency, GeoPoint, Role, Timestamp, TripStatus, Vehicle } from '@cabstand/contracts';
+import type { Principal } from '@cabstand/auth';
+import { Currency, DomainError, GeoPoint, Role, Timestamp, TripStatus, Vehicle } from '@cabstand/contracts';
 import { z } from 'zod';
 import type { Driver } from '../people/driver.entity.ts';
 import type { Rating } from './rating.entity.ts';
 import type { TripState } from './trip.entity.ts';
+import { tripPolicy, type TripField } from './trip.policy.ts';
 
 const words = (maxLength: number) => z.string().trim().min(1).max(maxLength);
 
@@ -58,23 +60,27 @@ export const TripView = z
   .meta({ id: 'Trip' });
 export type TripView = z.infer<typeof TripView>;
 
+/** Shows a field of a trip as this principal may see it, which depends on what the trip is `now`. */
+export type Show = <Value>(field: TripField, value: Value) => Value | undefined;
+export const shownTo = (me: Principal, now: TripState): Show => tripPolicy.view(me, now);
+
 /**
  * The only place that decides what of a trip is shown, for single trips, lists and streams alike. Wants the
- * trip loaded with its people; whom no event has told of yet, or who was erased, is left out.
+ * trip loaded with its people; whom no event has told of yet, or who was erased, is left out. `show` is told what
+ * the trip is now where `trip` is what it was: who has driven somebody once doesn't learn their name from the past.
  */
-export function toView(trip: TripState): TripView {
-  const { passenger, driver } = trip;
+export function toView(trip: TripState, show: Show): TripView {
+  const firstName = show('passenger.firstName', trip.passenger?.firstName);
+  const driver = driverOf(trip, show);
   return {
     id: trip.id,
     status: trip.status,
     passengerId: trip.passengerId,
-    ...(passenger?.firstName ? { passenger: { firstName: passenger.firstName } } : {}),
+    ...(firstName ? { passenger: { firstName } } : {}),
     driverId: trip.driverId,
-    ...(driver?.firstName && driver.vehicle
-      ? { driver: { firstName: driver.firstName, vehicle: driver.vehicle, rating: averageStars(driver) } }
-      : {}),
-    pickup: trip.pickup,
-    dropoff: trip.dropoff,
+    ...(driver ? { driver } : {}),
+    pickup: seen(show('pickup', trip.pickup)),
+    dropoff: seen(show('dropoff', trip.dropoff)),
     fareMinor: trip.fareMinor,
     currency: trip.currency,
     distanceM: trip.distanceM,
@@ -87,6 +93,20 @@ export function toView(trip: TripState): TripView {
     cancelledAt: toTimestamp(trip.cancelledAt),
     cancelledBy: trip.cancelledBy,
   };
+}
+
+function driverOf({ driver }: TripState, show: Show): TripView['driver'] {
+  const firstName = show('driver.firstName', driver?.firstName);
+  const vehicle = show('driver.vehicle', driver?.vehicle);
+  const plate = show('driver.vehicle.plate', vehicle?.plate);
+  if (!driver || !firstName || !vehicle || !plate) return undefined;
+  return { firstName, vehicle: { ...vehicle, plate }, rating: averageStars(driver) };
+}
+
+/** Where a trip goes belongs to every view of it: who may not even see that sees no trip. */
+function seen(point: GeoPoint | undefined): GeoPoint {
+  if (!point) throw new DomainError('NOT_FOUND');
+  return point;
 }
 
 export function toRatingView(rating: Rating): RatingView {

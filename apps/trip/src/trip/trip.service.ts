@@ -9,7 +9,15 @@ import { PeopleService } from '../people/people.service.ts';
 import type { Quote } from '../quote/quote.entity.ts';
 import { QuoteService } from '../quote/quote.service.ts';
 import { Rating } from './rating.entity.ts';
-import { toRatingView, toView, TripId, type RatingRequest, type RatingView, type TripView } from './trip.dto.ts';
+import {
+  shownTo,
+  toRatingView,
+  toView,
+  TripId,
+  type RatingRequest,
+  type RatingView,
+  type TripView,
+} from './trip.dto.ts';
 import { Trip, TripSnapshot } from './trip.entity.ts';
 import { fact, factOf, type Fact } from './trip.facts.ts';
 import { BEFORE_THE_RIDE, STAMP, transition, UNDER_WAY, type TripAction } from './trip.machine.ts';
@@ -42,7 +50,8 @@ export class TripService {
       // The unique index decides between requests that race; it waits for the other transaction to end.
       if (!(await insertUnlessThere(tx, Trip, trip))) throw new DomainError('TRIP_ALREADY_ACTIVE');
       await this.record(tx, trip);
-      return toView({ ...trip, passenger });
+      const requested = { ...trip, passenger };
+      return toView(requested, shownTo(me, requested));
     });
   }
 
@@ -50,7 +59,7 @@ export class TripService {
   async get(me: Principal, id: string): Promise<TripView> {
     const trip = await this.dataSource.manager.findOne(Trip, { where: { id }, relations: WITH_PEOPLE });
     tripPolicy.check(me, 'read', trip);
-    return toView(trip);
+    return toView(trip, shownTo(me, trip));
   }
 
   /** Newest first: ids are UUIDv7, so their order is the order of requests, and stays. */
@@ -58,15 +67,17 @@ export class TripService {
     const position = positionOf(query, TripId);
     const before = position ? { id: LessThan(position) } : {};
     const where = tripPolicy.where(me, 'read').map((mine) => ({ ...mine, ...before }));
-    // To TypeORM no condition means every row.
-    if (where.length === 0) return page([], query.limit, () => '');
     const trips = await this.dataSource.manager.find(Trip, {
       where,
       relations: WITH_PEOPLE,
       order: { id: 'DESC' },
       take: query.limit + 1,
     });
-    return page(trips.map(toView), query.limit, ({ id }) => id);
+    return page(
+      trips.map((trip) => toView(trip, shownTo(me, trip))),
+      query.limit,
+      ({ id }) => id,
+    );
   }
 
   /** @throws DomainError NOT_FOUND, TRIP_TRANSITION_INVALID; the following three too */
@@ -170,7 +181,7 @@ export class TripService {
       const trip = await this.lock(tx, id);
       tripPolicy.check(me, action, trip);
       await this.advance(tx, trip, action, changes);
-      return toView(trip);
+      return toView(trip, shownTo(me, trip));
     });
   }
 

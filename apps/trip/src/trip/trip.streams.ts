@@ -6,9 +6,8 @@ import { Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/com
 import type { FastifyReply } from 'fastify';
 import { DataSource, MoreThan } from 'typeorm';
 import { z } from 'zod';
-import { toView } from './trip.dto.ts';
+import { shownTo, toView, type Show } from './trip.dto.ts';
 import { Trip, TripSnapshot, type TripState } from './trip.entity.ts';
-import { UNDER_WAY } from './trip.machine.ts';
 import { tripPolicy } from './trip.policy.ts';
 
 const WAKE_UP = 'wake.trip';
@@ -73,16 +72,18 @@ export class TripStreams implements OnModuleInit, OnModuleDestroy {
         const isOurs = cursor !== null && Number(cursor) <= newest.sequence;
         const snapshots = isOurs ? await this.readAfter(trip.id, Number(cursor)) : await this.readNewest(trip.id);
         newest = snapshots.at(-1) ?? newest;
-        return { events: snapshots.map(toEvent), cursor: String(newest.sequence) };
+        // What a trip was is shown as what it is now allows: a name from before its end is not for after it.
+        const show = shownTo(principal, newest);
+        return { events: snapshots.map((each) => toEvent(each, show)), cursor: String(newest.sequence) };
       },
       allowed: () => tripPolicy.allows(principal, 'read', newest),
       subscribe: ({ wake, push }) =>
         this.add(trip.id, {
           wake,
           moved: (data) => {
-            // Where drivers are is nobody's business before and after the trip.
-            const isOnIt = UNDER_WAY.includes(newest.status) && newest.driverId === data.driverId;
-            if (isOnIt) push('driver-position', { event: 'driver-position', data });
+            if (newest.driverId !== data.driverId) return;
+            const position = shownTo(principal, newest)('driverPosition', data.position);
+            if (position) push('driver-position', { event: 'driver-position', data: { ...data, position } });
           },
         }),
     };
@@ -123,8 +124,8 @@ export class TripStreams implements OnModuleInit, OnModuleDestroy {
   }
 }
 
-const toEvent = (snapshot: TripSnapshot): StreamEvent => ({
+const toEvent = (snapshot: TripSnapshot, show: Show): StreamEvent => ({
   id: String(snapshot.sequence),
   event: 'trip',
-  data: toView(snapshot),
+  data: toView(snapshot, show),
 });
