@@ -1,14 +1,17 @@
 import { randomBytes, randomUUIDv7 } from 'node:crypto';
-import {
-  eventsExchange,
-  TripRequested,
-  type EventDefinition,
-  type GeoPoint,
-  type PayloadOf,
-} from '@cabstand/contracts';
+import { TripRequested, type EventDefinition, type GeoPoint, type PayloadOf } from '@cabstand/contracts';
 import { Database, startService, type RunningService } from '@cabstand/service-defaults';
-import { createTestBroker, createTestDatabase, createTestIssuer, eventually } from '@cabstand/testing';
-import amqp from 'amqplib';
+import {
+  createTestBroker,
+  createTestDatabase,
+  createTestIssuer,
+  eventually,
+  openMessages,
+  request,
+  type Answer,
+  type RequestOptions,
+  type TestBroker,
+} from '@cabstand/testing';
 import pg from 'pg';
 import { appModule, databaseOptions } from '../src/app.module.ts';
 import { Config } from '../src/config.ts';
@@ -21,11 +24,6 @@ export const PASSWORD = 'correct horse battery staple';
 /** About so many metres north of the pickup. */
 export const north = (metres: number): GeoPoint => ({ lat: PICKUP.lat + metres / 111_195, lng: PICKUP.lng });
 
-export interface Answer<Body> {
-  status: number;
-  body: Body;
-  headers: Headers;
-}
 export interface Problem {
   code: string;
 }
@@ -36,10 +34,7 @@ export interface Person {
   token: string;
 }
 
-export interface CallOptions {
-  as?: Person;
-  body?: unknown;
-  headers?: Record<string, string>;
+export interface CallOptions extends RequestOptions {
   replica?: number;
 }
 
@@ -59,6 +54,7 @@ export async function startPlatform(settings: Record<string, string> = {}, repli
     PUBLIC_URL: 'https://driver.test',
     TRUSTED_ISSUERS: JSON.stringify([issuer.trustedIssuer('driver', 'operator', 'passenger')]),
     KEY_ENCRYPTION_KEY: randomBytes(32).toString('base64'),
+    BLIND_INDEX_KEY: randomBytes(32).toString('base64'),
     REFRESH_TOKEN_KEY: randomBytes(32).toString('base64'),
     DISPATCH_SWEEP_EVERY: '50ms',
     // Drivers of a test stand still, and the machine may be slow.
@@ -76,7 +72,7 @@ export async function startPlatform(settings: Record<string, string> = {}, repli
   pool.on('error', () => undefined);
   const rows = async <Row extends object>(sql: string, values: unknown[] = []) =>
     (await pool.query<Row>(sql, values)).rows;
-  const messages = await openMessages(broker);
+  const messages = await playTrip(broker);
   const call = <Body = Problem>(method: string, path: string, options: CallOptions = {}) =>
     request<Body>(services[options.replica ?? 0]!.url, method, path, options);
 
@@ -201,84 +197,15 @@ function driving(call: Call) {
   };
 }
 
-async function request<Body>(url: string, method: string, path: string, options: CallOptions): Promise<Answer<Body>> {
-  const response = await fetch(`${url}${path}`, {
-    method,
-    headers: {
-      ...(options.as ? { authorization: `Bearer ${options.as.token}` } : {}),
-      ...(options.body === undefined ? {} : { 'content-type': 'application/json' }),
-      ...options.headers,
-    },
-    body: options.body === undefined ? null : JSON.stringify(options.body),
-  });
-  const text = await response.text();
+/** Publishes as the trip service, and sees everything that the driver service publishes. */
+async function playTrip(broker: TestBroker) {
+  const messages = await openMessages(broker, 'driver');
   return {
-    status: response.status,
-    body: (text === '' ? undefined : JSON.parse(text)) as Body,
-    headers: response.headers,
-  };
-}
-
-export interface Published {
-  type: string;
-  subject: string;
-  sequence: number;
-  payload: Record<string, unknown>;
-}
-
-/** Publishes as the trip service, with its own user, and sees everything that the driver service publishes. */
-async function openMessages(broker: Awaited<ReturnType<typeof createTestBroker>>) {
-  const published: Published[] = [];
-  const admin = await amqp.connect(broker.adminUrl);
-  const listening = await admin.createChannel();
-  const { queue } = await listening.assertQueue('', { exclusive: true });
-  await listening.bindQueue(queue, eventsExchange('driver'), '#');
-  await listening.bindQueue(queue, 'driver.live', 'driver.moved');
-  await listening.consume(
-    queue,
-    (message) => {
-      if (!message) return;
-      const headers = message.properties.headers as Record<string, string>;
-      published.push({
-        type: message.fields.routingKey,
-        subject: headers['cloudEvents:subject']!,
-        sequence: Number(headers['cloudEvents:sequence']),
-        payload: JSON.parse(message.content.toString()) as Record<string, unknown>,
-      });
-    },
-    { noAck: true },
-  );
-  const trip = await amqp.connect(broker.urlFor('trip'));
-  trip.on('error', () => undefined);
-  const channel = await trip.createConfirmChannel();
-  channel.on('error', () => undefined);
-
-  return {
-    published,
-    of: (subject: string, type?: string) =>
-      published.filter((event) => event.subject === subject && (type === undefined || event.type === type)),
-    publish: async <E extends EventDefinition>(
+    ...messages,
+    publish: <E extends EventDefinition>(
       event: E,
       payload: PayloadOf<E>,
-      { sequence = 1, id = randomUUIDv7() as string } = {},
-    ) => {
-      const attributes = {
-        ...{ specversion: '1.0', id, source: '/cabstand/trip', type: event.type, sequence },
-        time: new Date().toISOString(),
-        subject: String((payload as Record<string, unknown>)[event.subject]),
-      };
-      channel.publish(eventsExchange('trip'), event.type, Buffer.from(JSON.stringify(payload)), {
-        messageId: id,
-        contentType: 'application/json',
-        persistent: true,
-        mandatory: true,
-        headers: Object.fromEntries(Object.entries(attributes).map(([name, value]) => [`cloudEvents:${name}`, value])),
-      });
-      await channel.waitForConfirms();
-    },
-    close: async () => {
-      await trip.close().catch(() => undefined);
-      await admin.close();
-    },
+      options?: { sequence?: number; id?: string },
+    ) => messages.publish('trip', event, payload, options),
   };
 }

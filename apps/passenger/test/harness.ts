@@ -1,7 +1,15 @@
-import { eventsExchange, type EventDefinition, type PayloadOf } from '@cabstand/contracts';
+import type { EventDefinition, PayloadOf } from '@cabstand/contracts';
 import { Database, startService } from '@cabstand/service-defaults';
-import { createTestBroker, createTestDatabase, createTestIssuer, eventually } from '@cabstand/testing';
-import amqp from 'amqplib';
+import {
+  createTestBroker,
+  createTestDatabase,
+  createTestIssuer,
+  eventually,
+  openMessages,
+  request,
+  type RequestOptions,
+  type TestBroker,
+} from '@cabstand/testing';
 import { randomBytes, randomUUID, randomUUIDv7 } from 'node:crypto';
 import pg from 'pg';
 import { AppModule, databaseOptions } from '../src/app.module.ts';
@@ -18,19 +26,6 @@ export interface Tokens {
 export interface Person extends Tokens {
   id: string;
   email: string;
-}
-
-export interface Published {
-  type: string;
-  subject: string;
-  sequence: number;
-  payload: Record<string, unknown>;
-}
-
-export interface CallOptions {
-  token?: string;
-  body?: unknown;
-  headers?: Record<string, string>;
 }
 
 export type Platform = Awaited<ReturnType<typeof startPlatform>>;
@@ -51,6 +46,7 @@ export async function startPlatform() {
     PUBLIC_URL: 'https://passenger.test',
     TRUSTED_ISSUERS: JSON.stringify([issuer.trustedIssuer('operator')]),
     KEY_ENCRYPTION_KEY: randomBytes(32).toString('base64'),
+    BLIND_INDEX_KEY: randomBytes(32).toString('base64'),
     REFRESH_TOKEN_KEY: randomBytes(32).toString('base64'),
   });
   const schema = new Database(databaseOptions(config));
@@ -59,10 +55,10 @@ export async function startPlatform() {
   const service = await startService(AppModule.forRoot, config, { service: 'passenger', title: 'Passengers' });
   const pool = new pg.Pool({ connectionString: database.url, max: 4 });
   pool.on('error', () => undefined);
-  const messages = await openMessages(broker);
+  const messages = await playTrip(broker);
   const operator = await issuer.token('operator', randomUUIDv7());
 
-  const call = <Body>(method: string, path: string, options: CallOptions = {}) =>
+  const call = <Body>(method: string, path: string, options: RequestOptions = {}) =>
     request<Body>(service.url, method, path, options);
   const signIn = (email: string, password = PASSWORD) =>
     call<Tokens & { code?: string }>('POST', '/v1/sessions', { body: { email, password } });
@@ -96,87 +92,27 @@ export async function startPlatform() {
   };
 }
 
-async function request<Body>(url: string, method: string, path: string, options: CallOptions) {
-  const response = await fetch(`${url}${path}`, {
-    method,
-    headers: {
-      ...(options.token ? { authorization: `Bearer ${options.token}` } : {}),
-      ...(options.body === undefined ? {} : { 'content-type': 'application/json' }),
-      ...options.headers,
-    },
-    body: options.body === undefined ? null : JSON.stringify(options.body),
-  });
-  const text = await response.text();
-  return {
-    status: response.status,
-    headers: response.headers,
-    body: (text === '' ? undefined : JSON.parse(text)) as Body,
-  };
-}
-
-/** Publishes as the trip service, with its own user, and sees everything that the passenger service publishes. */
-async function openMessages(broker: Awaited<ReturnType<typeof createTestBroker>>) {
-  const published: Published[] = [];
-  const admin = await amqp.connect(broker.adminUrl);
-  const listening = await admin.createChannel();
-  const { queue } = await listening.assertQueue('', { exclusive: true });
-  await listening.bindQueue(queue, eventsExchange('passenger'), '#');
-  await listening.consume(
-    queue,
-    (message) => {
-      if (!message) return;
-      const headers = message.properties.headers as Record<string, string>;
-      published.push({
-        type: message.fields.routingKey,
-        subject: headers['cloudEvents:subject']!,
-        sequence: Number(headers['cloudEvents:sequence']),
-        payload: JSON.parse(message.content.toString()) as Record<string, unknown>,
-      });
-    },
-    { noAck: true },
-  );
-  const trip = await amqp.connect(broker.urlFor('trip'));
-  const channel = await trip.createConfirmChannel();
+/** Publishes as the trip service, and sees everything that the passenger service publishes. */
+async function playTrip(broker: TestBroker) {
+  const messages = await openMessages(broker, 'passenger');
   const sent = new Set<string>();
-  const of = (subject: string) => published.filter((event) => event.subject === subject);
-
   return {
-    of,
+    ...messages,
     /** Ids of the messages that the trip service has sent. */
     sent,
     /** The subject's events so far, once there are as many. */
     untilCount: (subject: string, count: number) =>
       eventually(() => {
-        expect(of(subject)).toHaveLength(count);
-        return of(subject);
+        expect(messages.of(subject)).toHaveLength(count);
+        return messages.of(subject);
       }),
     publish: async <E extends EventDefinition>(
       event: E,
       payload: PayloadOf<E>,
-      { sequence = 1, id = randomUUIDv7() } = {},
+      { sequence = 1, id = randomUUIDv7() as string } = {},
     ) => {
-      const attributes = {
-        specversion: '1.0',
-        id,
-        source: '/cabstand/trip',
-        type: event.type,
-        time: new Date().toISOString(),
-        subject: String(payload[event.subject]),
-        sequence,
-      };
-      channel.publish(eventsExchange('trip'), event.type, Buffer.from(JSON.stringify(payload)), {
-        messageId: id,
-        contentType: 'application/json',
-        persistent: true,
-        mandatory: true,
-        headers: Object.fromEntries(Object.entries(attributes).map(([name, value]) => [`cloudEvents:${name}`, value])),
-      });
-      await channel.waitForConfirms();
+      await messages.publish('trip', event, payload, { sequence, id });
       sent.add(id);
-    },
-    close: async () => {
-      await trip.close();
-      await admin.close();
     },
   };
 }

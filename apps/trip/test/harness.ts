@@ -1,17 +1,15 @@
-import {
-  DispatchAccepted,
-  DispatchExhausted,
-  DriverRegistered,
-  eventsExchange,
-  PassengerRegistered,
-  type EventDefinition,
-  type PayloadOf,
-  type ServiceName,
-} from '@cabstand/contracts';
+import { DispatchAccepted, DispatchExhausted, DriverRegistered, PassengerRegistered } from '@cabstand/contracts';
 import { Database, startService, type RunningService } from '@cabstand/service-defaults';
-import { createTestBroker, createTestDatabase, createTestIssuer, eventually } from '@cabstand/testing';
-import amqp from 'amqplib';
-import { randomUUIDv7 } from 'node:crypto';
+import {
+  createTestBroker,
+  createTestDatabase,
+  createTestIssuer,
+  eventually,
+  openMessages,
+  request,
+  type RequestOptions,
+} from '@cabstand/testing';
+import { randomBytes, randomUUIDv7 } from 'node:crypto';
 import pg from 'pg';
 import { AppModule, databaseOptions } from '../src/app.module.ts';
 import { Config } from '../src/config.ts';
@@ -21,19 +19,6 @@ import type { TripView } from '../src/trip/trip.dto.ts';
 export const PICKUP = { lat: 52.52, lng: 13.405 };
 export const DROPOFF = { lat: 52.5, lng: 13.45 };
 export const VEHICLE = { make: 'Skoda', model: 'Octavia', colour: 'cream', plate: 'B TX 204' };
-
-export interface Answer<Body> {
-  status: number;
-  body: Body;
-  headers: Headers;
-}
-
-export interface Published {
-  type: string;
-  subject: string;
-  sequence: number;
-  payload: Record<string, unknown>;
-}
 
 /** Somebody with an access token. */
 export interface Person {
@@ -54,10 +39,11 @@ export async function startPlatform(settings: Record<string, string> = {}, repli
     LOG_LEVEL: process.env.LOG_LEVEL ?? 'silent',
     DATABASE_URL: database.url,
     AMQP_URL: broker.urlFor('trip'),
+    KEY_ENCRYPTION_KEY: randomBytes(32).toString('base64'),
     TRUSTED_ISSUERS: JSON.stringify([issuer.trustedIssuer('passenger', 'driver', 'operator')]),
     ...settings,
   });
-  const schema = new Database(databaseOptions({ DATABASE_URL: database.url, DATABASE_POOL_SIZE: 2 }));
+  const schema = new Database(databaseOptions(config));
   await schema.migrate();
   await schema.close();
   const services: RunningService[] = [];
@@ -68,7 +54,7 @@ export async function startPlatform(settings: Record<string, string> = {}, repli
   }
   const pool = new pg.Pool({ connectionString: database.url, max: 4 });
   pool.on('error', () => undefined);
-  const messages = await openMessages(broker);
+  const messages = await openMessages(broker, 'trip');
 
   const person = async (role: 'passenger' | 'driver' | 'operator'): Promise<Person> => {
     const id = randomUUIDv7();
@@ -131,101 +117,6 @@ export async function startPlatform(settings: Record<string, string> = {}, repli
   };
 }
 
-export interface CallOptions {
-  as?: Person;
-  body?: unknown;
-  headers?: Record<string, string>;
+export interface CallOptions extends RequestOptions {
   replica?: number;
-}
-
-async function request<Body>(url: string, method: string, path: string, options: CallOptions): Promise<Answer<Body>> {
-  const response = await fetch(`${url}${path}`, {
-    method,
-    headers: {
-      ...(options.as ? { authorization: `Bearer ${options.as.token}` } : {}),
-      ...(options.body === undefined ? {} : { 'content-type': 'application/json' }),
-      ...options.headers,
-    },
-    body: options.body === undefined ? null : JSON.stringify(options.body),
-  });
-  const text = await response.text();
-  return {
-    status: response.status,
-    body: (text === '' ? undefined : JSON.parse(text)) as Body,
-    headers: response.headers,
-  };
-}
-
-/** Publishes as the other services, with their own users, and sees everything that the trip service publishes. */
-async function openMessages(broker: Awaited<ReturnType<typeof createTestBroker>>) {
-  const published: Published[] = [];
-  const admin = await amqp.connect(broker.adminUrl);
-  const listening = await admin.createChannel();
-  const { queue } = await listening.assertQueue('', { exclusive: true });
-  await listening.bindQueue(queue, eventsExchange('trip'), '#');
-  await listening.consume(
-    queue,
-    (message) => {
-      if (!message) return;
-      const headers = message.properties.headers as Record<string, string>;
-      published.push({
-        type: message.fields.routingKey,
-        subject: headers['cloudEvents:subject']!,
-        sequence: Number(headers['cloudEvents:sequence']),
-        payload: JSON.parse(message.content.toString()) as Record<string, unknown>,
-      });
-    },
-    { noAck: true },
-  );
-  // Opened when needed: a test may have cut the way to the broker meanwhile.
-  const publishers = new Map<ServiceName, ReturnType<typeof openChannel>>();
-  const channelOf = (service: ServiceName) => {
-    const open = publishers.get(service) ?? openChannel(broker.urlFor(service), () => publishers.delete(service));
-    publishers.set(service, open);
-    return open;
-  };
-
-  return {
-    published,
-    of: (tripId: string) => published.filter(({ subject }) => subject === tripId),
-    publish: async <E extends EventDefinition>(
-      as: 'driver' | 'passenger',
-      event: E,
-      payload: PayloadOf<E>,
-      { sequence = 1, id = randomUUIDv7() } = {},
-    ) => {
-      const { channel } = await channelOf(as);
-      const exchange = event.delivery === 'live' ? `${as}.live` : eventsExchange(as);
-      const attributes = {
-        specversion: '1.0',
-        id,
-        source: `/cabstand/${as}`,
-        type: event.type,
-        time: new Date().toISOString(),
-        subject: String(payload[event.subject]),
-        sequence,
-      };
-      channel.publish(exchange, event.type, Buffer.from(JSON.stringify(payload)), {
-        messageId: id,
-        contentType: 'application/json',
-        persistent: true,
-        mandatory: event.delivery === 'durable',
-        headers: Object.fromEntries(Object.entries(attributes).map(([name, value]) => [`cloudEvents:${name}`, value])),
-      });
-      await channel.waitForConfirms();
-    },
-    close: async () => {
-      for (const publisher of publishers.values()) await (await publisher).connection.close();
-      await admin.close();
-    },
-  };
-}
-
-async function openChannel(url: string, onClose: () => void) {
-  const connection = await amqp.connect(url);
-  connection.on('error', () => undefined);
-  connection.on('close', onClose);
-  const channel = await connection.createConfirmChannel();
-  channel.on('error', () => undefined);
-  return { connection, channel };
 }

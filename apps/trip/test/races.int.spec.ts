@@ -1,8 +1,8 @@
-import { eventually } from '@cabstand/testing';
+import { eventually, type Published } from '@cabstand/testing';
 import { randomUUIDv7 } from 'node:crypto';
 import type { TripView } from '../src/trip/trip.dto.ts';
 import { TripSweep } from '../src/trip/trip.sweep.ts';
-import { startPlatform, type Platform, type Published } from './harness.ts';
+import { startPlatform, type Platform } from './harness.ts';
 
 let platform: Platform;
 beforeAll(async () => void (platform = await startPlatform({ TRIP_SWEEP_EVERY: '1h' }, 2)));
