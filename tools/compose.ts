@@ -28,7 +28,7 @@ REVOKE ALL ON DATABASE ${service} FROM PUBLIC;
 GRANT CONNECT ON DATABASE ${service} TO ${service};`;
 
 async function writeFiles(): Promise<void> {
-  const settings = readSettings();
+  const settings = { ...readSettings(), tls: false };
   const accounts = installationAccounts(LOCAL);
   const passwordOf = (service: ServiceName) => secret(LOCAL, `postgres-${service}`);
   for (const folder of ['', 'postgres', 'issuers']) mkdirSync(join(FOLDER, folder), { recursive: true });

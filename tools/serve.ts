@@ -7,7 +7,7 @@ import { SERVICES, type ServiceName } from '@cabstand/contracts';
 import { watch } from 'rolldown';
 import { assertPortsFree, ROOT } from '../infra/index.ts';
 import { inputOptions, outputOptions, writeSurroundings } from './build.ts';
-import { serviceEnvironment } from './runtime/environment.ts';
+import { publicUrl, serviceEnvironment } from './runtime/environment.ts';
 import { useInfrastructure } from './runtime/infrastructure.ts';
 import { loadDotEnv, readSettings } from './runtime/settings.ts';
 
@@ -104,7 +104,7 @@ async function serve(service: ServiceName): Promise<void> {
     if (event.code === 'ERROR') say(`not built, the last build goes on: ${event.error.message}`);
     if (event.code === 'ERROR' || event.code === 'BUNDLE_END') await event.result.close();
     if (event.code !== 'BUNDLE_END') return;
-    say(`built in ${event.duration} ms; http://localhost:${http}`);
+    say(`built in ${event.duration} ms; ${publicUrl(settings, service)}`);
     await writeSurroundings(folder);
     // Not awaited: the watcher goes on while the old process drains.
     void served.restart();

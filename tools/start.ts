@@ -1,12 +1,12 @@
 /**
- * npm start [-- --drivers N --passengers N --no-city]
+ * npm start [-- --drivers N --passengers N --no-city --tls]
  *
  * The whole platform on this machine: PostgreSQL, RabbitMQ, the three services, and a city that uses them.
  */
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { SERVICES } from '@cabstand/contracts';
-import { ROOT } from '../infra/index.ts';
+import { certificateFiles, LOCAL, ROOT } from '../infra/index.ts';
 import {
   bold,
   claimPlatform,
@@ -39,6 +39,7 @@ function options() {
         drivers: { type: 'string', default: '30' },
         passengers: { type: 'string', default: '15' },
         city: { type: 'boolean', default: true },
+        tls: { type: 'boolean', default: false },
       },
       allowNegative: true,
     });
@@ -46,7 +47,7 @@ function options() {
       if (/^\d{1,4}$/.test(values[name])) return Number(values[name]);
       throw new Error(`--${name} takes a number, not ${values[name]}`);
     };
-    return { drivers: count('drivers'), passengers: count('passengers'), city: values.city };
+    return { drivers: count('drivers'), passengers: count('passengers'), city: values.city, tls: values.tls };
   } catch (error) {
     fail(error, 64);
   }
@@ -59,7 +60,7 @@ function fail(error: unknown, code = 1): never {
 }
 
 function block({ state }: Platform): string {
-  const { broker, postgres } = state.infrastructure;
+  const { broker, postgres, tls } = state.infrastructure;
   const management = broker.managementUrl && new URL(broker.managementUrl);
   const rows = [
     ...SERVICES.flatMap((service) => {
@@ -72,6 +73,9 @@ function block({ state }: Platform): string {
       `vhost ${broker.vhost}; ${broker.how}${broker.isOurs ? '; password of admin: .local/secrets/rabbitmq-admin' : ''}`,
     ],
     ['PostgreSQL', new URL(postgres.databases.trip).host, `databases passenger, driver, trip; ${postgres.how}`],
+    ...(tls
+      ? [['TLS', '.local/tls/ca.crt', 'the authority to trust, as in curl --cacert; docs/how-to/use-tls.md']]
+      : []),
     ['logs', '.local/logs/', 'warnings and errors are shown here as well'],
     ['operator', 'npm run -s token -- operator', 'an access token for the operator calls'],
   ];
@@ -84,7 +88,10 @@ function startCity({ state }: Platform, { drivers, passengers }: { drivers: numb
   const city = new Supervisor({
     name: 'city',
     args: [join(ROOT, 'tools', 'city', 'main.ts'), ...counts, ...urls],
-    env: { ...process.env } as Record<string, string>,
+    env: {
+      ...process.env,
+      ...(state.infrastructure.tls ? { NODE_EXTRA_CA_CERTS: certificateFiles(LOCAL, '').ca } : {}),
+    } as Record<string, string>,
     say: (line) => out.line(line),
     // Reports come as messages; the status line reads the databases, which know more than this city.
     onMessage: () => undefined,
@@ -93,7 +100,7 @@ function startCity({ state }: Platform, { drivers, passengers }: { drivers: numb
   return city;
 }
 
-const { drivers, passengers, city: withCity } = options();
+const { drivers, passengers, city: withCity, tls } = options();
 try {
   loadDotEnv();
   claimPlatform();
@@ -102,7 +109,7 @@ try {
 }
 const settings = (() => {
   try {
-    return readSettings();
+    return readSettings({ ...process.env, ...(tls ? { CABSTAND_TLS: '1' } : {}) });
   } catch (error) {
     fail(error, 78);
   }

@@ -1,6 +1,7 @@
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { credentials } from 'amqplib';
 import { freePort, isPortInUse } from '../ports.ts';
 import { forgetProcess, isRunning, spawnRecorded, stopProcess, tailOf, type ProcessRecord } from '../processes.ts';
 import { secret } from '../secrets.ts';
@@ -90,6 +91,13 @@ function writeConfiguration(folder: string, options: NodeOptions): void {
   const plugins = ['rabbitmq_management', ...(accounts.tls ? ['rabbitmq_auth_mechanism_ssl'] : [])];
   writeFileSync(join(folder, 'enabled_plugins'), `[${plugins.join(',')}].\n`);
   writeFileSync(join(folder, 'empty-env.conf'), '');
+}
+
+/** How the administrator connects to a node that knows it by its certificate. */
+export function asAdministrator(dir: string) {
+  const { cert, key, ca } = certificateFiles(dir, 'rabbitmq-admin');
+  const [certificate, itsKey, authority] = [cert, key, ca].map((file) => readFileSync(file));
+  return { cert: certificate, key: itsKey, ca: authority, credentials: credentials.external() };
 }
 
 /** epmd, Erlang's name server, on a port of its own: otherwise the node would start a system-wide one that stays. */

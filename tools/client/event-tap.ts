@@ -1,5 +1,5 @@
 import { SERVICES, eventsExchange } from '@cabstand/contracts';
-import { connect } from 'amqplib';
+import { connect, type SocketOptions } from 'amqplib';
 
 /** An event as it passed through the broker. */
 export interface TappedEvent {
@@ -23,8 +23,12 @@ export interface EventTap {
  * Listens to everything that the services publish, by a queue of its own that ends with the connection.
  * Takes the broker's administrator: the services' users may not do that, and nobody needs to in production.
  */
-export async function tapEvents(amqpUrl: string, onEvent?: (event: TappedEvent) => void): Promise<EventTap> {
-  const connection = await connect(amqpUrl);
+export async function tapEvents(
+  amqpUrl: string,
+  onEvent?: (event: TappedEvent) => void,
+  options: SocketOptions = {},
+): Promise<EventTap> {
+  const connection = await connect(amqpUrl, options);
   const channel = await connection.createChannel();
   const { queue } = await channel.assertQueue('', { exclusive: true, autoDelete: true });
   for (const service of SERVICES) await channel.bindQueue(queue, eventsExchange(service), '#');

@@ -29,7 +29,7 @@ try {
     ({ state } = platform);
     stop = () => platform.stop();
   }
-  const story = await Story.begin(state.infrastructure.broker);
+  const story = await Story.begin(state.infrastructure);
   try {
     const { passenger, driver, trip } = state.services;
     const receipt = await travel({ passenger: passenger.url, driver: driver.url, trip: trip.url }, story);

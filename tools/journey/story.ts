@@ -1,7 +1,8 @@
 import { EVENTS, subscriptions } from '@cabstand/contracts';
-import { Management } from '../../infra/rabbitmq/management.ts';
+import { asAdministrator, LOCAL, Management } from '../../infra/index.ts';
 import { tapEvents, type EventTap, type TappedEvent } from '../client/event-tap.ts';
 import { pause, type Exchange } from '../client/http.ts';
+import type { Infrastructure } from '../runtime/infrastructure.ts';
 import { bold, dim } from '../runtime/output.ts';
 
 interface Binding {
@@ -26,8 +27,9 @@ export class Story {
     this.#bindings = bindings;
   }
 
-  static async begin(broker: { adminUrl: string; managementUrl: string | null; vhost: string }): Promise<Story> {
-    return new Story(await tapEvents(broker.adminUrl), await bindingsOf(broker));
+  static async begin({ broker, tls }: Pick<Infrastructure, 'broker' | 'tls'>): Promise<Story> {
+    const options = tls ? asAdministrator(LOCAL) : {};
+    return new Story(await tapEvents(broker.adminUrl, undefined, options), await bindingsOf(broker));
   }
 
   chapter(title: string): void {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { SERVICES, type ServiceName } from '@cabstand/contracts';
-import { LOCAL, secret } from '../../infra/index.ts';
+import { certificateFiles, LOCAL, secret } from '../../infra/index.ts';
 import { developerIssuer } from './developer-issuer.ts';
 import type { Infrastructure } from './infrastructure.ts';
 import type { Settings } from './settings.ts';
@@ -9,7 +9,9 @@ import type { Settings } from './settings.ts';
 const ISSUING = ['passenger', 'driver'] as const;
 
 export const publicUrl = (settings: Settings, service: ServiceName) =>
-  `http://localhost:${settings.ports[service].http}`;
+  `${schemeOf(settings)}://localhost:${settings.ports[service].http}`;
+
+const schemeOf = ({ tls }: Settings) => (tls ? 'https' : 'http');
 
 /** Where a service finds what it trusts: on this machine, unless it runs in a container. */
 export interface Whereabouts {
@@ -18,6 +20,12 @@ export interface Whereabouts {
 }
 
 const key = (name: string) => secret(LOCAL, name, () => randomBytes(32).toString('base64'));
+
+/** What a service's rows are sealed with; there is an index of e-mail addresses where people register. */
+export const dataKeys = (service: ServiceName): Record<string, string> => ({
+  KEY_ENCRYPTION_KEY: key(`${service}-key-encryption`),
+  ...(service === 'trip' ? {} : { BLIND_INDEX_KEY: key(`${service}-blind-index`) }),
+});
 
 /** What each service trusts: those who authenticate its users, and the development issuer for operators. */
 async function trustedIssuers(settings: Settings, service: ServiceName, where: Whereabouts) {
@@ -37,7 +45,8 @@ export async function serviceEnvironment(
   infrastructure: Infrastructure,
   service: ServiceName,
 ): Promise<Record<string, string>> {
-  const jwksUriOf = (issuer: ServiceName) => `http://127.0.0.1:${settings.ports[issuer].http}/.well-known/jwks.json`;
+  const jwksUriOf = (issuer: ServiceName) =>
+    `${schemeOf(settings)}://127.0.0.1:${settings.ports[issuer].http}/.well-known/jwks.json`;
   return {
     NODE_ENV: 'production',
     LOG_LEVEL: 'info',
@@ -46,6 +55,21 @@ export async function serviceEnvironment(
     PORT: String(settings.ports[service].http),
     MANAGEMENT_PORT: String(settings.ports[service].management),
     ...(await serviceSecrets(settings, infrastructure, service, { jwksUriOf })),
+    ...(settings.tls ? certificateOf(service, infrastructure) : {}),
+  };
+}
+
+/** Whom the service is, and whom it talks to: everything here is at 127.0.0.1, so names have to tell. */
+function certificateOf(service: ServiceName, { postgres }: Infrastructure): Record<string, string> {
+  const { cert, key, ca } = certificateFiles(LOCAL, service);
+  const database = new URL(postgres.databases[service]);
+  // Its paths are for the tools: the service presents the files below, and notices when they are renewed.
+  database.search = '';
+  return {
+    DATABASE_URL: database.href,
+    DATABASE_TLS_NAME: 'postgres',
+    AMQP_TLS_NAME: 'rabbitmq',
+    ...{ TLS_CERT_FILE: cert, TLS_KEY_FILE: key, TLS_CA_FILE: ca },
   };
 }
 
@@ -63,10 +87,10 @@ export async function serviceSecrets(
     AMQP_URL: broker.amqpUrl,
     ...(broker.managementUrl ? { AMQP_MANAGEMENT_URL: broker.managementUrl } : {}),
     TRUSTED_ISSUERS: JSON.stringify(await trustedIssuers(settings, service, where)),
+    ...dataKeys(service),
     ...(issues
       ? {
           PUBLIC_URL: publicUrl(settings, service),
-          KEY_ENCRYPTION_KEY: key(`${service}-key-encryption`),
           REFRESH_TOKEN_KEY: key(`${service}-refresh-token`),
         }
       : {}),

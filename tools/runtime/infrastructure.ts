@@ -4,7 +4,9 @@ import { SERVICES, type ServiceName } from '@cabstand/contracts';
 import {
   assertPortsFree,
   brokerUrls,
+  certificateFiles,
   closeDefaultDatabases,
+  ensureCertificates,
   ensureServiceDatabases,
   filesIn,
   forgetProcess,
@@ -23,8 +25,10 @@ import {
   startTimeOf,
   stopProcess,
   stopRabbitmqContainer,
+  trustAuthority,
   useExternalBroker,
   withAdmin,
+  withCertificate,
   type ProcessRecord,
   type ServiceBroker,
 } from '../../infra/index.ts';
@@ -33,6 +37,8 @@ import type { Settings } from './settings.ts';
 
 /** Where the databases and the broker of the local platform are. Holds passwords: kept in a file of mode 600. */
 export interface Infrastructure {
+  /** With certificates under `.local/tls`; its URLs have no passwords then. */
+  tls: boolean;
   postgres: { how: string; databases: Record<ServiceName, string> };
   broker: {
     how: string;
@@ -119,7 +125,12 @@ export async function useInfrastructure(
 ): Promise<{ infrastructure: Infrastructure; release(): Promise<void>; leave(): Promise<void> }> {
   const lease = join(LEASES, String(process.pid));
   const infrastructure = await withLock(LOCK, async () => {
+    if (settings.tls) await prepareTls(step);
     const running = runningInfrastructure();
+    if (running && running.tls !== settings.tls)
+      throw new Error(
+        `PostgreSQL and RabbitMQ are running ${running.tls ? 'with' : 'without'} TLS: stop what uses them, or say the same (--tls, CABSTAND_TLS=1)`,
+      );
     const found = running ?? (await start(settings, step));
     mkdirSync(LEASES, { recursive: true });
     writeFileSync(lease, JSON.stringify({ name: 'lease', pid: process.pid, startedAt: startTimeOf(process.pid) }));
@@ -135,6 +146,14 @@ export async function useInfrastructure(
   };
   return { infrastructure, release, leave };
 }
+
+/** Certificates that last for a while, and this process trusting them. */
+const prepareTls = (step: Step) =>
+  step('TLS', async () => {
+    const made = await ensureCertificates(LOCAL);
+    trustAuthority(LOCAL);
+    return { what: made.length > 0 ? `new certificates for ${made.join(', ')}` : 'certificates are good', value: null };
+  });
 
 /** Stops the infrastructure unless somebody holds on to it. */
 export const stopUnusedInfrastructure = () =>
@@ -183,7 +202,7 @@ async function start(settings: Settings, step: Step): Promise<Infrastructure> {
     const failures = [postgres, broker].flatMap((s) => (s.status === 'rejected' ? [(s.reason as Error).message] : []));
     throw new Error(failures.join('\n'));
   }
-  const infrastructure = { postgres: postgres.value, broker: broker.value };
+  const infrastructure = { tls: settings.tls, postgres: postgres.value, broker: broker.value };
   writeState(infrastructure);
   return infrastructure;
 }
@@ -204,16 +223,21 @@ async function startDatabases(settings: Settings): Promise<{ what: string; value
   }
   const port = settings.ports.postgres;
   await assertPortsFree([{ what: 'PostgreSQL', port, variable: 'POSTGRES_PORT' }]);
-  const server = await startPostgres({ dir: LOCAL, port, durable: true });
+  const { tls } = settings;
+  const server = await startPostgres({ dir: LOCAL, port, durable: true, tls });
   await withAdmin(server.url, closeDefaultDatabases);
-  return done(`embedded, 127.0.0.1:${port}`, await ensureServiceDatabases(server.url, passwordOf));
+  const databases = await ensureServiceDatabases(server.url, tls ? () => undefined : passwordOf);
+  if (tls)
+    for (const service of SERVICES)
+      databases[service] = withCertificate(databases[service], certificateFiles(LOCAL, service));
+  return done(`embedded, 127.0.0.1:${port}`, databases);
 }
 
 async function startBroker(
   settings: Settings,
   say: (line: string) => void,
 ): Promise<{ what: string; value: Infrastructure['broker'] }> {
-  const accounts = installationAccounts(LOCAL);
+  const accounts = installationAccounts(LOCAL, settings.tls);
   if (settings.amqpUrl) {
     const managementUrl = settings.amqpManagementUrl ?? guessManagementUrl(settings.amqpUrl);
     const broker = await useExternalBroker(settings.amqpUrl, managementUrl, accounts);

@@ -3,7 +3,15 @@ import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { SERVICES, type ServiceName } from '@cabstand/contracts';
-import { assertPortsFree, forgetProcess, LOCAL, recordedProcesses, ROOT, stopProcess } from '../../infra/index.ts';
+import {
+  assertPortsFree,
+  forgetProcess,
+  LOCAL,
+  recordedProcesses,
+  ROOT,
+  stopProcess,
+  trustAuthority,
+} from '../../infra/index.ts';
 import { runLogged } from './commands.ts';
 import { publicUrl, serviceEnvironment } from './environment.ts';
 import { useInfrastructure, type Infrastructure } from './infrastructure.ts';
@@ -36,7 +44,9 @@ const STATE = join(RUN, 'platform.state');
 export function runningPlatform(): PlatformState | null {
   if (!lockHolder(START_LOCK)) return null;
   try {
-    return JSON.parse(readFileSync(STATE, 'utf8')) as PlatformState;
+    const state = JSON.parse(readFileSync(STATE, 'utf8')) as PlatformState;
+    if (state.infrastructure.tls) trustAuthority(LOCAL);
+    return state;
   } catch {
     return null;
   }

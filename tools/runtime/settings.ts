@@ -16,6 +16,8 @@ export interface Settings {
   databaseUrls: Partial<Record<ServiceName, string>>;
   amqpUrl: string | null;
   amqpManagementUrl: string | null;
+  /** HTTPS, and certificates instead of passwords, under an authority of the installation's own (`--tls`). */
+  tls: boolean;
 }
 
 /** Below 32768, where Linux begins to hand out ports of its own accord. */
@@ -56,7 +58,11 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
     ) as Partial<Record<ServiceName, string>>,
     amqpUrl: env.AMQP_URL || null,
     amqpManagementUrl: env.AMQP_MANAGEMENT_URL || null,
+    tls: env.CABSTAND_TLS === '1',
   };
+  const foreign = Object.keys(env).filter((name) => /^(DATABASE_URL(_|$)|AMQP_URL$)/.test(name) && env[name]);
+  if (settings.tls && foreign.length > 0)
+    problems.push(`--tls makes certificates for servers of its own, and none for ${foreign.join(', ')}: unset it`);
   if (problems.length > 0) throw new Error(problems.join('\n'));
   return settings;
 }
