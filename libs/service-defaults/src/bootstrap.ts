@@ -105,7 +105,7 @@ export class Service<Config extends BaseConfig> {
     const requests = new RequestTrace(this.logger);
     const adapter = createHttpAdapter(health, requests, config);
     const app = await NestFactory.create<NestFastifyApplication>(
-      DefaultsModule.around(this.root, requests, options.streams),
+      DefaultsModule.around(this.root, requests, config, options.streams),
       adapter,
       {
         bodyParser: false,

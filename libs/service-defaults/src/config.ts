@@ -1,5 +1,6 @@
 import { accessSync, constants } from 'node:fs';
 import { isIP, isIPv4 } from 'node:net';
+import { limitsVariable } from '@cabstand/auth';
 import { z } from 'zod';
 
 const UNITS_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
@@ -61,6 +62,9 @@ export const baseConfig = {
   PORT: port(3000).describe('Port of the HTTP API'),
   MANAGEMENT_PORT: port(9100).describe('Port of /livez, /readyz and /metrics; never exposed at the edge'),
   TRUSTED_PROXIES: networks().describe('Proxies whose X-Forwarded-* headers count; nobody else can say who they are'),
+  LIMITS: limitsVariable().describe('Calls allowed: `local`, `production`, or changes to one: production,read=900/1m'),
+  STREAMS_PER_PRINCIPAL: wholeNumber(100, 1).describe('Streams that one principal may hold open at this process'),
+  STREAMS_PER_REPLICA: wholeNumber(10_000, 1).describe('Streams that this process holds open'),
   DATABASE_URL: url(/^postgres(ql)?$/, 'postgres://user:password@host:5432/name').describe('PostgreSQL database'),
   DATABASE_POOL_SIZE: wholeNumber(10, 2).describe('Connections that the service may hold'),
   AMQP_URL: url(/^amqps?$/, 'amqp://user:password@host:5672/vhost').describe('RabbitMQ virtual host'),

@@ -1,5 +1,7 @@
+import { LimitSettings } from '@cabstand/auth';
 import { Module, type DynamicModule, type Type } from '@nestjs/common';
 import { APP_FILTER, APP_INTERCEPTOR, APP_PIPE } from '@nestjs/core';
+import type { BaseConfig } from './config.ts';
 import { EventStreams, StreamSettings } from './event-stream.ts';
 import { IdempotencyInterceptor } from './idempotency.ts';
 import { Jobs } from './jobs.ts';
@@ -17,8 +19,10 @@ export class DefaultsModule {
   static around(
     service: Type | DynamicModule,
     requests: RequestTrace,
+    config: Pick<BaseConfig, 'LIMITS' | 'STREAMS_PER_PRINCIPAL' | 'STREAMS_PER_REPLICA'>,
     streams: Partial<StreamSettings> = {},
   ): DynamicModule {
+    const open = { mostPerPrincipal: config.STREAMS_PER_PRINCIPAL, most: config.STREAMS_PER_REPLICA };
     return {
       module: DefaultsModule,
       global: true,
@@ -29,14 +33,15 @@ export class DefaultsModule {
         EventStreams,
         OpsService,
         { provide: RequestTrace, useValue: requests },
-        { provide: StreamSettings, useValue: Object.assign(new StreamSettings(), streams) },
+        { provide: LimitSettings, useValue: config.LIMITS },
+        { provide: StreamSettings, useValue: Object.assign(new StreamSettings(), open, streams) },
         { provide: APP_FILTER, useClass: ProblemFilter },
         { provide: APP_PIPE, useFactory: validationPipe },
         { provide: APP_INTERCEPTOR, useClass: NoBodyInterceptor },
         { provide: APP_INTERCEPTOR, useClass: AccessReasonInterceptor },
         { provide: APP_INTERCEPTOR, useClass: IdempotencyInterceptor },
       ],
-      exports: [Jobs, EventStreams],
+      exports: [Jobs, EventStreams, LimitSettings],
     };
   }
 }

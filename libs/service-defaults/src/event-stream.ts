@@ -1,6 +1,7 @@
 import { RevokedSessions, type Principal } from '@cabstand/auth';
 import { DomainError } from '@cabstand/contracts';
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
+import { metrics } from '@opentelemetry/api';
 import type { FastifyReply } from 'fastify';
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
@@ -38,10 +39,15 @@ export class StreamSettings {
   stalledMs = 30_000;
   /** How soon an open stream notices that its session has ended. */
   revocationCheckMs = 500;
+  /** Open at this process: of one principal, and of all together. */
+  mostPerPrincipal = 100;
+  most = 10_000;
 }
 
 /** What clients are told to wait before they come back. */
 const RETRY_MS = 1_000;
+/** Before somebody who has too many streams open, or comes to a full replica, tries again. */
+const FULL_RETRY_S = 5;
 const MAX_PUSHED = 2_000;
 /** Streams that haven't been read to their end by then are cut off. */
 const DRAIN_MS = 1_500;
@@ -50,6 +56,11 @@ const DRAIN_MS = 1_500;
 @Injectable()
 export class EventStreams implements OnApplicationShutdown {
   private readonly open = new Set<EventStream>();
+  private readonly counts = new Map<string, number>();
+  private count = 0;
+  private readonly gauge = metrics.getMeter('http').createUpDownCounter('http.server.open_streams', {
+    description: 'Streams that clients hold open',
+  });
   private readonly watch: NodeJS.Timeout;
   private draining = false;
 
@@ -69,15 +80,18 @@ export class EventStreams implements OnApplicationShutdown {
     if (this.draining) throw new DomainError('SHUTTING_DOWN', undefined, { retryAfterS: 1 });
     const given = reply.request.headers['last-event-id'];
     const cursor = typeof given === 'string' && /^\d{1,18}$/.test(given) ? given : null;
+    const giveBack = this.takePlace(source.principal);
     const stream = new EventStream(reply.raw, source, cursor, this.settings);
     try {
       await stream.begin();
     } catch (error) {
       stream.release();
+      giveBack();
       throw error;
     }
     if (reply.request.method === 'HEAD') {
       stream.release();
+      giveBack();
       return void (await reply.type('text/event-stream').send());
     }
     reply.hijack();
@@ -85,7 +99,29 @@ export class EventStreams implements OnApplicationShutdown {
     this.open.add(stream);
     // Drained while it began: it was not among those that drain() ended.
     if (this.draining) void stream.end();
-    void stream.run().finally(() => this.open.delete(stream));
+    void stream.run().finally(() => {
+      this.open.delete(stream);
+      giveBack();
+    });
+  }
+
+  /** @throws DomainError RATE_LIMITED, OVERLOADED */
+  private takePlace({ issuer, subject }: Principal): () => void {
+    const owner = `${issuer} ${subject}`;
+    const own = this.counts.get(owner) ?? 0;
+    if (own >= this.settings.mostPerPrincipal)
+      throw new DomainError('RATE_LIMITED', 'too many streams are open', { retryAfterS: FULL_RETRY_S });
+    if (this.count >= this.settings.most)
+      throw new DomainError('OVERLOADED', 'too many streams are open', { retryAfterS: FULL_RETRY_S });
+    const change = (by: 1 | -1) => {
+      const left = (this.counts.get(owner) ?? 0) + by;
+      if (left > 0) this.counts.set(owner, left);
+      else this.counts.delete(owner);
+      this.count += by;
+      this.gauge.add(by);
+    };
+    change(1);
+    return () => change(-1);
   }
 
   /** Ends every stream, telling clients when to come back, and accepts no more. */

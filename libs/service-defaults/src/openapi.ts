@@ -1,3 +1,4 @@
+import { Limited } from '@cabstand/auth';
 import { applyDecorators } from '@nestjs/common';
 import { ERRORS, KINDS, type ErrorCode, type ServiceName } from '@cabstand/contracts';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -20,7 +21,8 @@ export const ApiStream = (description: string) =>
   applyDecorators(
     ApiResponse({ status: 200, description, content: { 'text/event-stream': { schema: { type: 'string' } } } }),
     ApiHeader({ name: 'Last-Event-ID', required: false, schema: { type: 'string', pattern: '^\\d{1,18}$' } }),
-    ApiProblems('SHUTTING_DOWN'),
+    ApiProblems('SHUTTING_DOWN', 'OVERLOADED'),
+    Limited('stream'),
   );
 
 /**
@@ -103,6 +105,7 @@ function addCommonProblems(method: string, operation: Operation): void {
     ...(operation.security
       ? (['TOKEN_MISSING', 'TOKEN_INVALID', 'ROLE_FORBIDDEN', 'ISSUER_UNAVAILABLE'] as const)
       : []),
+    'RATE_LIMITED',
     'DATABASE_UNAVAILABLE',
     'INTERNAL',
   ];

@@ -1,6 +1,7 @@
+import { AccessDenied, networkOf, SecurityEvents, type FloodKind, type Principal } from '@cabstand/auth';
 import { DomainError, type ErrorCode } from '@cabstand/contracts';
 import { Catch, HttpException, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { types } from 'node:util';
 import { sendProblem } from './http-server.ts';
 
@@ -14,6 +15,15 @@ const CODES: Record<number, ErrorCode> = {
   415: 'MEDIA_TYPE_UNSUPPORTED',
   429: 'RATE_LIMITED',
   503: 'OVERLOADED',
+};
+
+/** Refusals that somebody may be trying their luck with. */
+const FLOODS: Partial<Record<ErrorCode, FloodKind>> = {
+  CREDENTIALS_INVALID: 'login-failed',
+  REFRESH_TOKEN_INVALID: 'login-failed',
+  TOKEN_INVALID: 'token-rejected',
+  ROLE_FORBIDDEN: 'access-denied',
+  RATE_LIMITED: 'rate-limited',
 };
 
 /**
@@ -51,15 +61,21 @@ export function isDatabaseUnavailable(error: unknown): boolean {
   );
 }
 
+const callerOf = (request: FastifyRequest & { principal?: Principal }) => request.principal ?? networkOf(request.ip);
+
 /** Answers every failure as RFC 9457 problem details. What isn't a known refusal says nothing of its cause. */
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
   private readonly logger = new Logger(ProblemFilter.name);
 
+  constructor(private readonly security: SecurityEvents) {}
+
   catch(error: unknown, host: ArgumentsHost): void {
     if (host.getType() !== 'http') throw error;
     const reply = host.switchToHttp().getResponse<FastifyReply>();
     const refusal = this.refusalOf(error);
+    const flood = refusal instanceof AccessDenied ? 'access-denied' : FLOODS[refusal.code];
+    if (flood) this.security.count(flood, callerOf(reply.request));
     // A stream that has begun can only end.
     if (reply.sent || reply.raw.headersSent) reply.raw.destroy();
     else sendProblem(reply, refusal);

@@ -196,6 +196,7 @@ test('describes itself in OpenAPI 3.1, refusals too, with a page that needs no n
     '413',
     '415',
     '422',
+    '429',
     '500',
     '503',
   ]);

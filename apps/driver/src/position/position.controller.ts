@@ -1,4 +1,4 @@
-import { Authorize, CurrentPrincipal, type Principal } from '@cabstand/auth';
+import { Authorize, CurrentPrincipal, Limited, type Principal } from '@cabstand/auth';
 import { ApiAnswer, ApiProblems, ApiStream, EventStreams } from '@cabstand/service-defaults';
 import { Body, Controller, Get, HttpCode, Post, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
@@ -18,6 +18,7 @@ export class PositionController {
   @Post('me/positions')
   @HttpCode(202)
   @Authorize(workPolicy, 'work')
+  @Limited('positions')
   @ApiAnswer(202, ReportView)
   @ApiProblems('NOT_FOUND')
   report(
