@@ -1,6 +1,6 @@
 import { AuthModule, ownIssuer, sessionEntities, sessionMigrations, SessionsModule } from '@cabstand/auth';
 import { MessagingModule } from '@cabstand/messaging';
-import { DatabaseModule, serviceDatabase, tlsOf, type BaseConfig } from '@cabstand/service-defaults';
+import { DatabaseModule, serviceDatabase, tlsOf, type DatabaseConfig } from '@cabstand/service-defaults';
 import { Global, Module, type DynamicModule } from '@nestjs/common';
 import type { Config } from './config.ts';
 import { Availability } from './dispatch/availability.entity.ts';
@@ -11,6 +11,7 @@ import { DriverDirectory } from './driver/driver.directory.ts';
 import { Driver } from './driver/driver.entity.ts';
 import { DriverModule } from './driver/driver.module.ts';
 import { CreateDrivers1760000000000 } from './migrations/1760000000000-create-drivers.ts';
+import { SealDrivers1770000000000 } from './migrations/1770000000000-seal-drivers.ts';
 import { Position } from './position/position.entity.ts';
 import { PositionModule } from './position/position.module.ts';
 import { DriverEvent } from './stream/driver-event.entity.ts';
@@ -38,7 +39,7 @@ export const appModule = (config: Config): DynamicModule => ({
       issuer: config.PUBLIC_URL,
       role: 'driver',
       audience: ['driver', 'trip'],
-      keyEncryptionKey: config.KEY_ENCRYPTION_KEY,
+      keyEncryptionKeys: config.KEY_ENCRYPTION_KEY,
       refreshTokenKey: config.REFRESH_TOKEN_KEY,
       accessTokenTtlMs: config.ACCESS_TOKEN_TTL,
       refreshTokenTtlMs: config.REFRESH_TOKEN_TTL,
@@ -51,8 +52,8 @@ export const appModule = (config: Config): DynamicModule => ({
   exports: [DispatchSettings],
 });
 
-export const databaseOptions = (config: Pick<BaseConfig, 'DATABASE_URL' | 'DATABASE_POOL_SIZE'>) =>
+export const databaseOptions = (config: DatabaseConfig) =>
   serviceDatabase(config, {
     entities: [Driver, Availability, Dispatch, Offer, Position, DriverEvent, ...sessionEntities],
-    migrations: [...sessionMigrations, CreateDrivers1760000000000],
+    migrations: [...sessionMigrations, CreateDrivers1760000000000, SealDrivers1770000000000],
   });

@@ -115,7 +115,7 @@ function environmentOf(service: ServiceName, around: Surroundings): Record<strin
   const issuers = service === 'trip' ? [issuerOf('passenger'), issuerOf('driver')] : [];
   const signing = {
     PUBLIC_URL: `http://127.0.0.1:${ports[service]}`,
-    KEY_ENCRYPTION_KEY: randomBytes(32).toString('base64'),
+    BLIND_INDEX_KEY: randomBytes(32).toString('base64'),
     REFRESH_TOKEN_KEY: randomBytes(32).toString('base64'),
   };
   return {
@@ -123,6 +123,7 @@ function environmentOf(service: ServiceName, around: Surroundings): Record<strin
     AMQP_URL: broker.urlFor(service),
     AMQP_MANAGEMENT_URL: broker.managementUrlFor(service),
     TRUSTED_ISSUERS: JSON.stringify([...issuers, operators.trustedIssuer('operator')]),
+    KEY_ENCRYPTION_KEY: randomBytes(32).toString('base64'),
     ...(service === 'trip' ? {} : signing),
     ...extra,
   };

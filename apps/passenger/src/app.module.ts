@@ -1,9 +1,10 @@
 import { AuthModule, ownIssuer, sessionEntities, sessionMigrations, SessionsModule } from '@cabstand/auth';
 import { MessagingModule } from '@cabstand/messaging';
-import { DatabaseModule, serviceDatabase, tlsOf, type BaseConfig } from '@cabstand/service-defaults';
+import { DatabaseModule, serviceDatabase, tlsOf, type DatabaseConfig } from '@cabstand/service-defaults';
 import { Module, type DynamicModule } from '@nestjs/common';
 import type { Config } from './config.ts';
 import { CreatePassengers1760000000000 } from './migrations/1760000000000-create-passengers.ts';
+import { SealPassengers1770000000000 } from './migrations/1770000000000-seal-passengers.ts';
 import { PassengerTrip } from './passenger/passenger-trip.entity.ts';
 import { PassengerDirectory } from './passenger/passenger.directory.ts';
 import { Passenger } from './passenger/passenger.entity.ts';
@@ -31,7 +32,7 @@ export class AppModule {
           issuer: config.PUBLIC_URL,
           role: 'passenger',
           audience: ['passenger', 'trip'],
-          keyEncryptionKey: config.KEY_ENCRYPTION_KEY,
+          keyEncryptionKeys: config.KEY_ENCRYPTION_KEY,
           refreshTokenKey: config.REFRESH_TOKEN_KEY,
           accessTokenTtlMs: config.ACCESS_TOKEN_TTL,
           refreshTokenTtlMs: config.REFRESH_TOKEN_TTL,
@@ -43,8 +44,8 @@ export class AppModule {
   }
 }
 
-export const databaseOptions = (config: Pick<BaseConfig, 'DATABASE_URL' | 'DATABASE_POOL_SIZE'>) =>
+export const databaseOptions = (config: DatabaseConfig) =>
   serviceDatabase(config, {
     entities: [Passenger, PassengerTrip, ...sessionEntities],
-    migrations: [...sessionMigrations, CreatePassengers1760000000000],
+    migrations: [...sessionMigrations, CreatePassengers1760000000000, SealPassengers1770000000000],
   });

@@ -5,6 +5,10 @@ import { databaseOptions } from './app.module.ts';
 import { Config } from './config.ts';
 
 /** For TypeORM's command line (`nx run passenger:migration:generate`); the service itself uses DatabaseModule. */
-export const dataSource = new DataSource(
-  dataSourceOptions(databaseOptions(loadConfig(Config.pick({ DATABASE_URL: true, DATABASE_POOL_SIZE: true })))),
-);
+const config = Config.pick({
+  DATABASE_URL: true,
+  DATABASE_POOL_SIZE: true,
+  KEY_ENCRYPTION_KEY: true,
+  BLIND_INDEX_KEY: true,
+});
+export const dataSource = new DataSource(dataSourceOptions(databaseOptions(loadConfig(config))));

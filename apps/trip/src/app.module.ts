@@ -1,9 +1,10 @@
 import { AuthModule } from '@cabstand/auth';
 import { MessagingModule } from '@cabstand/messaging';
-import { DatabaseModule, serviceDatabase, tlsOf, type BaseConfig } from '@cabstand/service-defaults';
+import { DatabaseModule, serviceDatabase, tlsOf, type DatabaseConfig } from '@cabstand/service-defaults';
 import { Module, type DynamicModule } from '@nestjs/common';
 import type { Config } from './config.ts';
 import { CreateTrips1760000000000 } from './migrations/1760000000000-create-trips.ts';
+import { SealPeople1770000000000 } from './migrations/1770000000000-seal-people.ts';
 import { Driver } from './people/driver.entity.ts';
 import { Passenger } from './people/passenger.entity.ts';
 import { Quote } from './quote/quote.entity.ts';
@@ -32,8 +33,8 @@ export class AppModule {
   }
 }
 
-export const databaseOptions = (config: Pick<BaseConfig, 'DATABASE_URL' | 'DATABASE_POOL_SIZE'>) =>
+export const databaseOptions = (config: DatabaseConfig) =>
   serviceDatabase(config, {
     entities: [Trip, TripSnapshot, Rating, Quote, Passenger, Driver],
-    migrations: [CreateTrips1760000000000],
+    migrations: [CreateTrips1760000000000, SealPeople1770000000000],
   });

@@ -4,6 +4,7 @@ export { Email, firstName, Password, PasswordChange, PersonName, Phone } from '.
 export { authEntities, AuthModule } from './auth.module.ts';
 export { authMigrations, sessionMigrations } from './auth.migrations.ts';
 export type { AuthOptions } from './issuer-keys.ts';
+export { KeyRing } from './key-ring.ts';
 export { LimitSettings, limitsVariable } from './limit-rules.ts';
 export { ClientNetwork, networkOf } from './network.ts';
 export { OpsAudit, OpsAuditEntry, type Audited } from './ops-audit.ts';
@@ -16,7 +17,8 @@ export { Limited } from './request-limits.ts';
 export { RevokedSessions } from './revoked-sessions.ts';
 export { assertEveryRouteHasPolicy } from './route-check.ts';
 export { SecurityEvents, type FloodKind } from './security-events.ts';
+export { seal, unseal } from './sealed-box.ts';
 export { ownIssuer, type SessionOptions } from './session-options.ts';
 export { sessionEntities, SessionsModule } from './sessions.module.ts';
 export { Sessions, type RevocationReason } from './sessions.service.ts';
-export { secretKeyVariable, TrustedIssuer, trustedIssuersVariable } from './variables.ts';
+export { keyRingVariable, secretKeyVariable, TrustedIssuer, trustedIssuersVariable } from './variables.ts';

@@ -13,7 +13,8 @@ export function seal(key: Buffer, plaintext: Buffer, context: string): Buffer {
 
 /** @throws Error when the key is another one, or the box or its place was changed */
 export function unseal(key: Buffer, box: Buffer, context: string): Buffer {
-  const decipher = createDecipheriv('aes-256-gcm', key, box.subarray(0, NONCE_BYTES))
+  // The length is stated because Node would otherwise be content with a shorter tag, which is easier to guess.
+  const decipher = createDecipheriv('aes-256-gcm', key, box.subarray(0, NONCE_BYTES), { authTagLength: TAG_BYTES })
     .setAAD(Buffer.from(context))
     .setAuthTag(box.subarray(NONCE_BYTES, NONCE_BYTES + TAG_BYTES));
   return Buffer.concat([decipher.update(box.subarray(NONCE_BYTES + TAG_BYTES)), decipher.final()]);

@@ -1,6 +1,7 @@
 import type { Role } from '@cabstand/contracts';
 import type { Type } from '@nestjs/common';
 import type { AccountDirectory } from './account-directory.ts';
+import type { KeyRing } from './key-ring.ts';
 import type { GuessLimits } from './sign-in-limits.ts';
 import type { TrustedIssuer } from './variables.ts';
 
@@ -17,8 +18,8 @@ export interface SessionOptions {
   algorithm?: TrustedIssuer['algorithm'];
   /** How long a new signing key is published before it signs. */
   signingKeyLeadMs?: number;
-  /** Seals the private signing keys; 32 bytes. */
-  keyEncryptionKey: Buffer;
+  /** Seal the private signing keys. */
+  keyEncryptionKeys: KeyRing;
   /** Derives each refresh token from the one before it; 32 bytes. */
   refreshTokenKey: Buffer;
   accessTokenTtlMs: number;

@@ -1,5 +1,6 @@
 import { Role } from '@cabstand/contracts';
 import { z } from 'zod';
+import { KeyRing } from './key-ring.ts';
 
 /** An issuer whose access tokens are believed, and how far. */
 export const TrustedIssuer = z
@@ -46,3 +47,16 @@ export const secretKeyVariable = () =>
     .string()
     .transform((text) => Buffer.from(text, 'base64'))
     .refine((key) => key.length === 32, 'must be 32 bytes in base64');
+
+/** An environment variable that holds, or names the file of, versioned key-encryption keys. */
+export const keyRingVariable = () =>
+  z.string().transform((text, context) => {
+    try {
+      return KeyRing.from(text);
+    } catch (error) {
+      // Neither the keys nor what JSON.parse would quote of them.
+      const problem = error instanceof SyntaxError || !(error instanceof Error) ? 'is not JSON' : error.message;
+      context.addIssue({ code: 'custom', message: problem });
+      return z.NEVER;
+    }
+  });

@@ -26,6 +26,7 @@ import {
   Authorize,
   CurrentPrincipal,
   definePolicy,
+  KeyRing,
   ownIssuer,
   sessionEntities,
   sessionMigrations,
@@ -41,7 +42,10 @@ import {
 Logger.overrideLogger(['error', 'fatal']);
 
 export const ISSUER = 'https://passenger.test';
-export const keys = { keyEncryptionKey: randomBytes(32), refreshTokenKey: randomBytes(32) };
+export const keys = {
+  keyEncryptionKeys: KeyRing.from(randomBytes(32).toString('base64')),
+  refreshTokenKey: randomBytes(32),
+};
 export const ACCESS_TOKEN_TTL_MS = 60_000;
 
 /** The accounts of an imaginary application. */

@@ -1,5 +1,6 @@
 import { accessSync, constants } from 'node:fs';
 import { isIP, isIPv4 } from 'node:net';
+import { keyRingVariable } from '@cabstand/auth';
 import { limitsVariable } from '@cabstand/auth';
 import { z } from 'zod';
 
@@ -67,6 +68,9 @@ export const baseConfig = {
   STREAMS_PER_REPLICA: wholeNumber(10_000, 1).describe('Streams that this process holds open'),
   DATABASE_URL: url(/^postgres(ql)?$/, 'postgres://user:password@host:5432/name').describe('PostgreSQL database'),
   DATABASE_POOL_SIZE: wholeNumber(10, 2).describe('Connections that the service may hold'),
+  KEY_ENCRYPTION_KEY: keyRingVariable().describe(
+    'Seals signing keys and personal data: 32 bytes in base64, {"1": …, "2": …} to rotate them, or file:<path> of either',
+  ),
   AMQP_URL: url(/^amqps?$/, 'amqp://user:password@host:5672/vhost').describe('RabbitMQ virtual host'),
   AMQP_MANAGEMENT_URL: url(/^https?$/, 'http://user:password@host:15672')
     .optional()

@@ -3,6 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { SecureContextOptions } from 'node:tls';
 import pg from 'pg';
 import { DataSource, type DataSourceOptions, type EntitySchema, type MigrationInterface } from 'typeorm';
+import { PersonalData } from './personal-data.ts';
 
 export interface DatabaseOptions {
   url: string;
@@ -10,6 +11,7 @@ export interface DatabaseOptions {
   /** With it, a server that can't or doesn't do TLS is refused. */
   tls?: SecureContextOptions;
   entities: (Type | EntitySchema)[];
+  personalData?: PersonalData;
   migrations: Type<MigrationInterface>[];
 }
 
@@ -29,6 +31,7 @@ export function dataSourceOptions(options: DatabaseOptions): DataSourceOptions {
     poolSize: options.poolSize,
     ssl: options.tls,
     entities: options.entities,
+    subscribers: options.personalData ? [options.personalData.subscriber] : [],
     migrations: options.migrations,
     migrationsTransactionMode: 'each',
     installExtensions: false,
@@ -148,9 +151,10 @@ export class DatabaseModule {
       global: true,
       providers: [
         { provide: Database, useValue: database },
+        { provide: PersonalData, useValue: options.personalData },
         { provide: DataSource, useFactory: () => database.connect() },
       ],
-      exports: [Database, DataSource],
+      exports: [Database, DataSource, PersonalData],
     };
   }
 }

@@ -1,4 +1,5 @@
 import type { Account, AccountDirectory } from '@cabstand/auth';
+import { PersonalData } from '@cabstand/service-defaults';
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { Availability } from '../dispatch/availability.entity.ts';
@@ -7,11 +8,15 @@ import { Driver } from './driver.entity.ts';
 /** Lets the sessions find the drivers. */
 @Injectable()
 export class DriverDirectory implements AccountDirectory {
-  constructor(private readonly dataSource: DataSource) {}
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly personalData: PersonalData,
+  ) {}
 
   async findByEmail(email: string): Promise<Account | null> {
     const { manager } = this.dataSource;
-    return this.account(manager, await manager.findOneBy(Driver, { email }));
+    const emailIndex = this.personalData.index('drivers.email', email);
+    return this.account(manager, await manager.findOneBy(Driver, { emailIndex }));
   }
 
   async findById(tx: EntityManager, id: string): Promise<Account | null> {

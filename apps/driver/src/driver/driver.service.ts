@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { firstName, Passwords, Sessions, type Principal } from '@cabstand/auth';
 import { DomainError, DriverErased, DriverRegistered, DriverUpdated } from '@cabstand/contracts';
 import { Outbox, Transactions } from '@cabstand/messaging';
-import { forgetAnswersOf } from '@cabstand/service-defaults';
+import { forgetAnswersOf, PersonalData } from '@cabstand/service-defaults';
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { Availability } from '../dispatch/availability.entity.ts';
@@ -25,6 +25,7 @@ export class DriverService {
     private readonly outbox: Outbox,
     private readonly passwords: Passwords,
     private readonly sessions: Sessions,
+    private readonly personalData: PersonalData,
     private readonly dispatch: DispatchService,
   ) {}
 
@@ -41,6 +42,7 @@ export class DriverService {
         .values({
           id,
           issuer,
+          emailIndex: this.personalData.index('drivers.email', profile.email),
           passwordHash,
           ...profile,
           starsTotal: 0,

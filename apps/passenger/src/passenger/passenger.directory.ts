@@ -1,4 +1,5 @@
 import type { Account, AccountDirectory } from '@cabstand/auth';
+import { PersonalData } from '@cabstand/service-defaults';
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { isUnderWay } from './passenger-trip.service.ts';
@@ -7,10 +8,13 @@ import { Passenger } from './passenger.entity.ts';
 /** How sign-in finds passengers. */
 @Injectable()
 export class PassengerDirectory implements AccountDirectory {
-  constructor(private readonly dataSource: DataSource) {}
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly personalData: PersonalData,
+  ) {}
 
   findByEmail(email: string): Promise<Account | null> {
-    return this.find(this.dataSource.manager, { email });
+    return this.find(this.dataSource.manager, { emailIndex: this.personalData.index('passengers.email', email) });
   }
 
   findById(tx: EntityManager, id: string): Promise<Account | null> {
@@ -27,7 +31,7 @@ export class PassengerDirectory implements AccountDirectory {
 
   private async find(
     tx: EntityManager,
-    where: { id: string } | { email: string },
+    where: { id: string } | { emailIndex: Buffer },
     lock?: { mode: 'pessimistic_write' },
   ): Promise<Account | null> {
     const passenger = await tx.getRepository(Passenger).findOne({ where, lock });

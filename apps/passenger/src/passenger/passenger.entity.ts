@@ -1,3 +1,4 @@
+import { personal } from '@cabstand/service-defaults';
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 
 /** One row per passenger account; erasing the account deletes it. */
@@ -6,11 +7,15 @@ export class Passenger {
   @PrimaryColumn('uuid') id!: string;
   /** `iss` of the account's tokens: ownership compares issuer and id. */
   @Column('text') issuer!: string;
-  /** Normalised; unique. */
-  @Column('text') email!: string;
+  /** Normalised. */
+  @Column('bytea', personal) email!: string;
+  /** Of the e-mail address; unique. */
+  @Column('bytea', { name: 'email_index' }) emailIndex!: Buffer;
   @Column('text', { name: 'password_hash' }) passwordHash!: string;
-  @Column('text') name!: string;
-  @Column('text') phone!: string;
+  @Column('bytea', personal) name!: string;
+  @Column('bytea', personal) phone!: string;
+  /** Opens what of the person is sealed; gone with the row. */
+  @Column('bytea', { name: 'data_key' }) dataKey?: Buffer;
   @Column('int', { name: 'stars_total', default: 0 }) starsTotal!: number;
   @Column('int', { name: 'ratings_count', default: 0 }) ratingsCount!: number;
   @Column('timestamptz', { name: 'suspended_at', nullable: true }) suspendedAt!: Date | null;

@@ -9,7 +9,7 @@ import {
   PassengerUpdated,
 } from '@cabstand/contracts';
 import { Outbox, Transactions } from '@cabstand/messaging';
-import { forgetAnswersOf } from '@cabstand/service-defaults';
+import { forgetAnswersOf, PersonalData } from '@cabstand/service-defaults';
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { PassengerTrip } from './passenger-trip.entity.ts';
@@ -27,12 +27,14 @@ export class PassengerService {
     private readonly transactions: Transactions,
     private readonly outbox: Outbox,
     private readonly passwords: Passwords,
+    private readonly personalData: PersonalData,
     private readonly sessions: Sessions,
   ) {}
 
   /** @throws DomainError EMAIL_TAKEN, OVERLOADED */
   async register({ password, ...person }: RegisterPassenger): Promise<Passenger> {
     const passenger: Passenger = {
+      emailIndex: this.personalData.index('passengers.email', person.email),
       ...person,
       id: randomUUIDv7(),
       issuer: this.sessions.issuer,

@@ -1,3 +1,4 @@
+import { personal } from '@cabstand/service-defaults';
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 
 /** Read model: what this service knows of a passenger, from passenger.events. */
@@ -5,7 +6,9 @@ import { Column, Entity, PrimaryColumn } from 'typeorm';
 export class Passenger {
   @PrimaryColumn('uuid') id!: string;
   /** Null while no profile has arrived, and after erasure. */
-  @Column('text', { name: 'first_name', nullable: true }) firstName!: string | null;
+  @Column('bytea', { name: 'first_name', nullable: true, ...personal }) firstName!: string | null;
+  /** Opens what of the person is sealed; destroyed by erasure. */
+  @Column('bytea', { name: 'data_key', nullable: true }) dataKey!: Buffer | null;
   @Column('boolean', { default: false }) suspended!: boolean;
   /** Sequence of the newest event that told the profile, and of the newest that told the standing. */
   @Column('int', { name: 'profile_sequence', default: 0 }) profileSequence!: number;

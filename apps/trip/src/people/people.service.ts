@@ -1,4 +1,5 @@
 import { DomainError, type PassengerUpdated, type Vehicle } from '@cabstand/contracts';
+import { PersonalData } from '@cabstand/service-defaults';
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { Passenger } from './passenger.entity.ts';
@@ -18,12 +19,16 @@ export interface DriverProfile {
  */
 @Injectable()
 export class PeopleService {
+  constructor(private readonly personalData: PersonalData) {}
+
   passengerProfile(tx: EntityManager, { passengerId, firstName }: PassengerUpdated, sequence: number) {
-    return keepNewest(tx, 'passengers', passengerId, 'profile_sequence', sequence, { first_name: firstName });
+    const profile = this.personalData.sealed('passengers', passengerId, { first_name: firstName });
+    return keepNewest(tx, 'passengers', passengerId, 'profile_sequence', sequence, profile);
   }
 
   driverProfile(tx: EntityManager, { driverId, firstName, vehicle }: DriverProfile, sequence: number) {
-    return keepNewest(tx, 'drivers', driverId, 'profile_sequence', sequence, { first_name: firstName, vehicle });
+    const profile = this.personalData.sealed('drivers', driverId, { first_name: firstName, vehicle });
+    return keepNewest(tx, 'drivers', driverId, 'profile_sequence', sequence, profile);
   }
 
   passengerStanding(tx: EntityManager, passengerId: string, suspended: boolean, sequence: number) {
@@ -36,15 +41,18 @@ export class PeopleService {
 
   /** The name goes, and whatever anybody wrote on the passenger's trips. The trips stay: money was owed for them. */
   async erasePassenger(tx: EntityManager, passengerId: string): Promise<void> {
-    await keepNewest(tx, 'passengers', passengerId, 'profile_sequence', ERASED_SEQUENCE, { first_name: null });
-    await tx.query('UPDATE trips SET cancel_reason = NULL WHERE passenger_id = $1', [passengerId]);
+    await keepNewest(tx, 'passengers', passengerId, 'profile_sequence', ERASED_SEQUENCE, {
+      first_name: null,
+      data_key: null,
+    });
+    await tx.query('UPDATE trips SET cancel_reason = NULL, data_key = NULL WHERE passenger_id = $1', [passengerId]);
     await eraseComments(tx, passengerId);
   }
 
   async eraseDriver(tx: EntityManager, driverId: string): Promise<void> {
-    await tx.query('UPDATE trips SET cancel_reason = NULL WHERE driver_id = $1', [driverId]);
+    await tx.query('UPDATE trips SET cancel_reason = NULL, data_key = NULL WHERE driver_id = $1', [driverId]);
     await eraseComments(tx, driverId);
-    const nobody = { first_name: null, vehicle: null };
+    const nobody = { first_name: null, vehicle: null, data_key: null };
     await keepNewest(tx, 'drivers', driverId, 'profile_sequence', ERASED_SEQUENCE, nobody);
   }
 
@@ -71,7 +79,7 @@ export class PeopleService {
 }
 
 async function eraseComments(tx: EntityManager, personId: string): Promise<void> {
-  await tx.query('UPDATE ratings SET comment = NULL WHERE rater_id = $1 OR ratee_id = $1', [personId]);
+  await tx.query('UPDATE ratings SET comment = NULL, data_key = NULL WHERE rater_id = $1 OR ratee_id = $1', [personId]);
 }
 
 /** Writes what an event told, unless something newer of the same kind has been told before. */

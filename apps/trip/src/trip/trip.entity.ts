@@ -1,4 +1,5 @@
 import type { Currency, GeoPoint, TripStatus } from '@cabstand/contracts';
+import { personal } from '@cabstand/service-defaults';
 import { Column, Entity, JoinColumn, ManyToOne, PrimaryColumn } from 'typeorm';
 import { Driver } from '../people/driver.entity.ts';
 import { Passenger } from '../people/passenger.entity.ts';
@@ -47,7 +48,9 @@ export abstract class TripState {
 export class Trip extends TripState {
   @Column('int') sequence!: number;
   /** In the canceller's own words: theirs to have erased, and in no snapshot or event. */
-  @Column('text', { name: 'cancel_reason', nullable: true }) cancelReason!: string | null;
+  @Column('bytea', { name: 'cancel_reason', nullable: true, ...personal }) cancelReason!: string | null;
+  /** Opens the reason; destroyed when either side is erased. */
+  @Column('bytea', { name: 'data_key', nullable: true }) dataKey!: Buffer | null;
 }
 
 /** One row per change of a trip's status, as it was then: what streams resume from, on whichever replica. */

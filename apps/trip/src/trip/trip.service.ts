@@ -109,7 +109,15 @@ export class TripService {
           ? ({ rateeRole: 'driver', rateeId: trip.driverId! } as const)
           : ({ rateeRole: 'passenger', rateeId: trip.passengerId } as const);
       const rater = { raterRole: me.role, raterId: me.subject };
-      const rating: Rating = { tripId: id, ...rater, ...ratee, stars, comment: comment ?? null, ratedAt: new Date() };
+      const rating: Rating = {
+        tripId: id,
+        ...rater,
+        ...ratee,
+        stars,
+        comment: comment ?? null,
+        ratedAt: new Date(),
+        dataKey: null,
+      };
       if (!(await insertUnlessThere(tx, Rating, rating))) throw new DomainError('TRIP_ALREADY_RATED');
       if (ratee.rateeRole === 'driver') await this.people.addStars(tx, ratee.rateeId, stars);
       await this.tell(tx, trip, fact(TripRated, { tripId: id, ...ratee, stars }));
@@ -242,6 +250,7 @@ function newTrip(quote: Quote): Trip {
     cancelledAt: null,
     cancelledBy: null,
     cancelReason: null,
+    dataKey: null,
   };
 }
 
