@@ -9,12 +9,13 @@ import { SERVICES, type ServiceName } from '@cabstand/contracts';
 import type { DataSource } from 'typeorm';
 import { ROOT } from '../infra/index.ts';
 import { load } from './load.ts';
+import { dataKeys } from './runtime/environment.ts';
 import { useInfrastructure } from './runtime/infrastructure.ts';
 import { loadDotEnv, readSettings } from './runtime/settings.ts';
 
 /** The service's own data source, on another database than its environment names. Not yet connected. */
 async function dataSourceOf(service: ServiceName, url: string): Promise<DataSource> {
-  process.env.DATABASE_URL = url;
+  Object.assign(process.env, { ...dataKeys(service), ...process.env, DATABASE_URL: url });
   const { dataSource } = await load(`apps/${service}/src/data-source.ts`);
   return dataSource as DataSource;
 }

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
 import { SERVICES, type ServiceName } from '@cabstand/contracts';
 import { certificateFiles, LOCAL, secret } from '../../infra/index.ts';
 import { developerIssuer } from './developer-issuer.ts';
@@ -20,6 +21,9 @@ export interface Whereabouts {
 }
 
 const key = (name: string) => secret(LOCAL, name, () => randomBytes(32).toString('base64'));
+
+/** Where a service that runs here reads its key-encryption keys, also those of a rotation meanwhile. */
+export const keyRingFile = (service: ServiceName) => join(LOCAL, 'secrets', `${service}-key-encryption`);
 
 /** What a service's rows are sealed with; there is an index of e-mail addresses where people register. */
 export const dataKeys = (service: ServiceName): Record<string, string> => ({
@@ -55,6 +59,7 @@ export async function serviceEnvironment(
     PORT: String(settings.ports[service].http),
     MANAGEMENT_PORT: String(settings.ports[service].management),
     ...(await serviceSecrets(settings, infrastructure, service, { jwksUriOf })),
+    KEY_ENCRYPTION_KEY: `file:${keyRingFile(service)}`,
     ...(settings.tls ? certificateOf(service, infrastructure) : {}),
   };
 }
