@@ -1,9 +1,9 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import type { EventEmitter } from 'node:events';
 import { isNativeError } from 'node:util/types';
 import { Injectable } from '@nestjs/common';
 import { SpanStatusCode, trace } from '@opentelemetry/api';
-import type { TransactionStatus } from 'pg';
-import { DataSource, QueryFailedError, type EntityManager } from 'typeorm';
+import { DataSource, QueryFailedError, type EntityManager, type QueryRunner } from 'typeorm';
 import { failPoint } from './fail-point.ts';
 
 /** serialization_failure and deadlock_detected: the same work may well succeed when done again. */
@@ -19,8 +19,8 @@ interface Transaction {
 /** What pg's typings leave out. */
 interface PgClient {
   processID?: number | null;
-  connection?: { stream?: { destroy(): void } };
-  getTransactionStatus?(): TransactionStatus;
+  /** Emits the messages of the protocol. */
+  connection: EventEmitter<{ commandComplete: [{ text: string }] }> & { stream: { destroy(): void } };
 }
 
 export interface RunOptions {
@@ -87,10 +87,8 @@ export class Transactions {
       await runner.startTransaction();
       try {
         result = await this.current.run(transaction, () => fn(runner.manager));
-        // PostgreSQL answers COMMIT of a failed transaction by rolling it back, and reports no error.
-        if (client.getTransactionStatus?.() === 'E') throw new Error('a failed statement has undone the transaction');
         failPoint('transaction.before-commit');
-        await runner.commitTransaction();
+        await this.commit(runner, client);
         failPoint('transaction.after-commit');
       } catch (error) {
         // A connection that is gone cannot roll back and need not.
@@ -106,9 +104,18 @@ export class Transactions {
     return result;
   }
 
+  /** PostgreSQL answers COMMIT of a failed transaction by rolling it back, and reports no error. */
+  private async commit(runner: QueryRunner, { connection }: PgClient): Promise<void> {
+    let completed = '';
+    const note = ({ text }: { text: string }) => (completed = text);
+    connection.on('commandComplete', note);
+    await runner.commitTransaction().finally(() => connection.off('commandComplete', note));
+    if (completed === 'ROLLBACK') throw new Error('a failed statement has undone the transaction');
+  }
+
   /** Closing the socket alone would leave the server at the statement it is in, holding its locks. */
   private terminate(client: PgClient | undefined): void {
-    client?.connection?.stream?.destroy();
+    client?.connection.stream.destroy();
     if (!client?.processID) return;
     // Should it fail, the server notices the closed socket after that statement.
     this.dataSource.query('SELECT pg_terminate_backend($1)', [client.processID]).catch(() => undefined);
