@@ -30,7 +30,7 @@ async function deliver(tripId: string, fact: Fact, id: string): Promise<void> {
     ...{ specversion: '1.0' as const, id, source: '/cabstand/trip', type: `trip.${fact}`, subject: tripId },
     ...{ time: new Date().toISOString(), sequence: NUMBERED[fact] },
   };
-  const delivery = new Delivery(envelope, 'driver.trip-events', 1, false);
+  const delivery = new Delivery(envelope, undefined, 'driver.trip-events', 1, false);
   const underWay = { tripId, passengerId: randomUUIDv7(), driverId: driver.id };
   const money = { fareMinor: 1_052, currency: 'EUR' };
   if (fact === 'requested') await handlers.onTripRequested(tripRequest(tripId), delivery);

@@ -1,10 +1,12 @@
 import type { Envelope } from '@cabstand/contracts';
 import { BaseRpcContext } from '@nestjs/microservices';
 
-/** What is known of a message besides its payload: the `@Ctx()` of a handler. */
-export class Delivery extends BaseRpcContext {
+/** A message as it was handed out: the `@Ctx()` of a handler, or of a set-based one an array of them. */
+export class Delivery<Payload = unknown> extends BaseRpcContext {
   constructor(
     readonly envelope: Envelope,
+    /** As the contract's schema has read it. */
+    readonly payload: Payload,
     readonly queue: string,
     /** Counts handlings of the message from 1. */
     readonly attempt: number,

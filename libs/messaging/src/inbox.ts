@@ -27,20 +27,22 @@ export class Inbox {
    * Once for each handler: a second call for the same delivery would find the id of the first.
    */
   async once(delivery: Delivery, fn: (tx: EntityManager) => Promise<void>): Promise<void> {
+    await this.onceEach([delivery], fn);
+  }
+
+  /** The same for a set-based handler: `fn` gets the deliveries that have had no effect yet, and isn't called for none. */
+  async onceEach<Payload>(
+    deliveries: readonly Delivery<Payload>[],
+    fn: (tx: EntityManager, fresh: Delivery<Payload>[]) => Promise<void>,
+  ): Promise<void> {
     const batch = this.batch.getStore();
-    await this.transactions.run(
-      async (tx) => {
-        if (batch) return batch.delete(delivery.envelope.id.toLowerCase()) ? fn(tx) : undefined;
-        // The same message handled in parallel waits here until the other transaction has ended.
-        const recorded: unknown[] = await tx.query(
-          'INSERT INTO inbox (message_id) VALUES ($1) ON CONFLICT DO NOTHING RETURNING message_id',
-          [delivery.envelope.id],
-        );
-        if (recorded.length > 0) await fn(tx);
-        failPoint('handler.before-commit');
-      },
-      { signal: delivery.signal },
-    );
+    const work = async (tx: EntityManager) => {
+      const ids = batch ?? (await this.record(tx, deliveries.map(idOf)));
+      const fresh = deliveries.filter((delivery) => ids.delete(idOf(delivery)));
+      if (fresh.length > 0) await fn(tx, fresh);
+      if (!batch) failPoint('handler.before-commit');
+    };
+    await this.transactions.run(work, { signal: deliveries[0]?.signal });
   }
 
   /**
@@ -49,18 +51,24 @@ export class Inbox {
    */
   async together(ids: string[], handle: () => Promise<string[]>, signal: AbortSignal): Promise<void> {
     const work = async (tx: EntityManager) => {
-      // Sorted, so that replicas with copies of the same messages wait for each other and don't deadlock.
-      const recorded: { message_id: string }[] = await tx.query(
-        `INSERT INTO inbox (message_id) SELECT id FROM set_config('lock_timeout', $2, true), unnest($1::uuid[]) AS id
-         ON CONFLICT DO NOTHING RETURNING message_id`,
-        [ids.toSorted(), BATCH_LOCK_TIMEOUT],
-      );
-      const fresh = new Set(recorded.map((row) => row.message_id));
+      const fresh = await this.record(tx, ids, BATCH_LOCK_TIMEOUT);
       const left = (await this.batch.run(fresh, handle)).filter((id) => fresh.has(id.toLowerCase()));
       if (left.length > 0) await tx.query('DELETE FROM inbox WHERE message_id = ANY($1::uuid[])', [left]);
       failPoint('handler.before-commit');
     };
     await this.transactions.run(work, { signal, retries: 0 });
+  }
+
+  /** Answers those that weren't recorded before. Waits for whoever is recording one of them, for so long at most. */
+  private async record(tx: EntityManager, ids: string[], lockTimeout: string | null = null): Promise<Set<string>> {
+    // Sorted, so that replicas with copies of the same messages wait for each other and don't deadlock.
+    const recorded: { message_id: string }[] = await tx.query(
+      `INSERT INTO inbox (message_id) SELECT id FROM unnest($1::uuid[]) AS id,
+         set_config('lock_timeout', coalesce($2, current_setting('lock_timeout')), true)
+       ON CONFLICT DO NOTHING RETURNING message_id`,
+      [ids.toSorted(), lockTimeout],
+    );
+    return new Set(recorded.map((row) => row.message_id));
   }
 
   /** Forgets old ids, a few at a time: no statement holds many locks, and replicas don't wait for each other. */
@@ -76,3 +84,6 @@ export class Inbox {
     } while (pruned === PRUNED_AT_ONCE);
   }
 }
+
+/** As PostgreSQL writes it. */
+const idOf = ({ envelope }: Delivery) => envelope.id.toLowerCase();

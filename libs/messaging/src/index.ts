@@ -5,6 +5,7 @@ export {
   type Recording,
 } from './dead-letter-office.ts';
 export { Delivery } from './delivery.ts';
+export { SET_BASED } from './handlers.ts';
 export { Inbox } from './inbox.ts';
 export { Live } from './live.ts';
 export { DeadLetter, InboxMessage, OutboxMessage, messagingEntities } from './messaging.entities.ts';

@@ -43,6 +43,8 @@ export type ReadMessage =
   | { valid: true; envelope: Envelope; payload: unknown }
   | { valid: false; reason: 'malformed' | 'unknown-type' | 'too-big'; detail: string };
 
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
 /** CloudEvents 1.0, AMQP binding, binary mode. */
 export function publicationOf(row: OutboxMessage, source: ServiceName, traceparent: string | null): Options.Publish {
   return {
@@ -88,7 +90,7 @@ export function readMessage(
     return invalid('routing key is not the type');
   let json: unknown;
   try {
-    json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(content));
+    json = JSON.parse(utf8.decode(content));
   } catch {
     return invalid('body is not JSON');
   }

@@ -1,24 +1,22 @@
-import { isNativeError } from 'node:util/types';
-import { Catch, Injectable, Logger, type INestApplication } from '@nestjs/common';
+import { Injectable, Logger, type INestApplication } from '@nestjs/common';
 import {
   Server,
   type CustomTransportStrategy,
   type MessageHandler,
   type NestMicroservice,
 } from '@nestjs/microservices';
-import { context, SpanKind, SpanStatusCode, trace, type Span } from '@opentelemetry/api';
+import { context, SpanStatusCode, trace, type Span } from '@opentelemetry/api';
 import { DataSource } from 'typeorm';
-import { lastValueFrom, throwError, type Observable } from 'rxjs';
 import { acknowledge, type Delivered } from './acknowledgements.ts';
 import { ConsumeConnection, PublishConnection, type KeptChannel } from './broker-connection.ts';
 import { Delivery } from './delivery.ts';
 import { failPoint } from './fail-point.ts';
+import { Handlers, PassErrorsOn } from './handlers.ts';
 import { Inbox } from './inbox.ts';
 import { failuresOf, readMessage, type ReadMessage } from './message.ts';
 import { MessagingMetrics } from './metrics.ts';
 import { MessagingSettings } from './options.ts';
 import { assertHandlersMatch, queuesOf, type QueueSubscription } from './subscriptions.ts';
-import { contextOf } from './trace-context.ts';
 import { Retries, type Failed } from './retries.ts';
 import { outline, sleep, within } from './waiting.ts';
 import { Workers, type Job } from './workers.ts';
@@ -47,7 +45,7 @@ type ReadWork = Work & { read: Valid };
 @Injectable()
 export class MessagingTransport extends Server implements CustomTransportStrategy {
   protected override readonly logger = new Logger(MessagingTransport.name);
-  private readonly tracer = trace.getTracer('@cabstand/messaging');
+  private readonly handlers: Handlers;
   private readonly retries: Retries;
   private stopping = false;
   private readonly inFlight = new Set<Promise<Work[]>>();
@@ -62,6 +60,7 @@ export class MessagingTransport extends Server implements CustomTransportStrateg
     private readonly inbox: Inbox,
   ) {
     super();
+    this.handlers = new Handlers(this.messageHandlers, metrics);
     this.retries = new Retries(settings, publishConnection);
   }
 
@@ -163,35 +162,50 @@ export class MessagingTransport extends Server implements CustomTransportStrateg
   }
 
   private async handleOnce(work: ReadWork): Promise<Error | undefined> {
-    const { error, span } = await this.handle(work, new AbortController(), this.settings.handlerTimeoutMs);
-    if (error) {
+    const timeout = new AbortController();
+    const { error, spans } = await this.handlers.handle(
+      [deliveryOf(work, timeout.signal)],
+      timeout,
+      this.settings.handlerTimeoutMs,
+    );
+    const [span] = spans;
+    if (error && span) {
       const { type, id } = work.read.envelope;
       context.with(trace.setSpan(context.active(), span), () =>
         this.logger.warn({ event: 'handler.failed', type, messageId: id, reason: outline(error) }),
       );
     }
-    span.end();
+    span?.end();
     return error;
   }
 
   /**
-   * Handles one after another in one transaction, which makes a backlog several times cheaper. The handlers notice
-   * nothing of it. When anything fails, all of it is undone and each is handled again on its own.
+   * Handles one after another in one transaction, which makes a backlog several times cheaper; a set-based handler
+   * gets all of its own at once. The handlers notice nothing of it. When anything fails, all of it is undone and each
+   * is handled again on its own.
    */
   private async handleTogether(works: ReadWork[]): Promise<Work[]> {
     const batch = new AbortController();
     const spans: Span[] = [];
+    const done: ReadWork[] = [];
+    const left = new Set(works);
     const limitMs = Math.min(BATCH.handlerTimeoutMs, this.settings.handlerTimeoutMs);
     const inTurn = async () => {
       const startedAt = performance.now();
       for (const work of works) {
+        if (!left.has(work)) continue;
         const elapsedMs = performance.now() - startedAt;
-        if (elapsedMs > (spans.length < BATCH.leastEvents ? BATCH.longestMs : BATCH.handlingMs)) break;
-        const { error, span } = await this.handle(work, batch, limitMs);
-        spans.push(span);
-        if (error) throw error;
+        if (elapsedMs > (done.length < BATCH.leastEvents ? BATCH.longestMs : BATCH.handlingMs)) break;
+        const { type } = work.read.envelope;
+        const set = this.handlers.isSetBased(type) ? works.filter(({ read }) => read.envelope.type === type) : [work];
+        for (const one of set) left.delete(one);
+        done.push(...set);
+        const deliveries = set.map((one) => deliveryOf(one, batch.signal)) as [Delivery, ...Delivery[]];
+        const handled = await this.handlers.handle(deliveries, batch, limitMs);
+        spans.push(...handled.spans);
+        if (handled.error) throw handled.error;
       }
-      return works.slice(spans.length).map(({ read }) => read.envelope.id);
+      return [...left].map(({ read }) => read.envelope.id);
     };
     try {
       const ids = works.map(({ read }) => read.envelope.id);
@@ -204,8 +218,8 @@ export class MessagingTransport extends Server implements CustomTransportStrateg
       return works.map((work) => ({ ...work, alone: true }));
     }
     for (const span of spans) span.end();
-    this.settle(works.slice(0, spans.length), 'done');
-    return works.slice(spans.length);
+    this.settle(done, 'done');
+    return [...left];
   }
 
   private settle(works: Work[], outcome: 'done' | 'retried' | 'dead' | 'kept'): void {
@@ -226,79 +240,11 @@ export class MessagingTransport extends Server implements CustomTransportStrateg
       () => false,
     );
   }
-
-  /** Returns the error that the handler failed with, and the span for the caller to end. */
-  private async handle(
-    { read, subscription: { queue }, message }: ReadWork,
-    timeout: AbortController,
-    limitMs: number,
-  ) {
-    const { envelope, payload } = read;
-    const { attempt } = failuresOf(message.properties.headers);
-    const delivery = new Delivery(envelope, queue, attempt, message.fields.redelivered, timeout.signal);
-    const attributes = {
-      'messaging.system': 'rabbitmq',
-      'messaging.operation.type': 'process',
-      'messaging.destination.name': queue,
-      'messaging.message.id': envelope.id,
-      'messaging.attempt': attempt,
-    };
-    const parent = contextOf(envelope.traceparent);
-    const span = this.tracer.startSpan(`process ${envelope.type}`, { kind: SpanKind.CONSUMER, attributes }, parent);
-    const label = this.metrics.typeLabel(envelope.type);
-    const startedAt = performance.now();
-    let error: Error | undefined;
-    try {
-      const invoke = () => this.invoke(envelope.type, payload, delivery, timeout, limitMs);
-      await context.with(trace.setSpan(parent, span), invoke);
-    } catch (thrown) {
-      error = isNativeError(thrown) ? thrown : new Error(String(thrown));
-      span.setStatus({ code: SpanStatusCode.ERROR, message: error.name });
-    }
-    const durationS = (performance.now() - startedAt) / 1_000;
-    this.metrics.handlerDuration.record(durationS, label);
-    return { error, span };
-  }
-
-  private async invoke(
-    type: string,
-    payload: unknown,
-    delivery: Delivery,
-    timeout: AbortController,
-    limitMs: number,
-  ): Promise<void> {
-    const handler = this.messageHandlers.get(type);
-    if (!handler) throw new Error(`no handler for ${type}`);
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
-        const error = new HandlerTimeout(`no result after ${limitMs} ms`);
-        timeout.abort(error);
-        reject(error);
-      }, limitMs);
-    });
-    try {
-      failPoint('handler.before');
-      const completed = handler(payload, delivery).then((result: unknown) =>
-        lastValueFrom(this.transformToObservable(result) as Observable<unknown>, { defaultValue: undefined }),
-      );
-      await Promise.race([completed, late]);
-    } finally {
-      clearTimeout(timer);
-    }
-  }
 }
 
-class HandlerTimeout extends Error {
-  override readonly name = 'HandlerTimeout';
-}
-
-/** Nest's own filter would replace the error, and with it the reason that an operator reads. */
-@Catch()
-class PassErrorsOn {
-  catch(error: unknown): Observable<never> {
-    return throwError(() => error);
-  }
+function deliveryOf({ read, subscription, message }: ReadWork, signal: AbortSignal): Delivery {
+  const { attempt } = failuresOf(message.properties.headers);
+  return new Delivery(read.envelope, read.payload, subscription.queue, attempt, message.fields.redelivered, signal);
 }
 
 /** Attaches the transport to the application. Call before `startAllMicroservices()`. */

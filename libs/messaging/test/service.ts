@@ -199,8 +199,14 @@ export async function createPair() {
     tripDatabase,
     passengerDatabase,
     startTrip: (options?: Partial<MessagingOptions>) => start('trip', broker, tripDatabase, options),
-    startPassenger: (handle?: Handle, options?: Partial<MessagingOptions>) =>
+    startPassenger: (handle?: Handle, options?: Partial<MessagingOptions> & { controllers?: Type[] }) =>
       start('passenger', broker, passengerDatabase, { controllers: [passengerHandlers(handle)], ...options }),
+    /** In the consumer's database while no consumer runs. */
+    passengerQuery: async (sql: string, parameters: unknown[]) => {
+      const dataSource = await dataSourceOf(passengerDatabase).initialize();
+      await dataSource.query(sql, parameters);
+      await dataSource.destroy();
+    },
     drop: async () => {
       await Promise.all(running.map((service) => service.stop()));
       await Promise.all([broker.drop(), tripDatabase.drop(), passengerDatabase.drop()]);
