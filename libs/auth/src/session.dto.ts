@@ -5,13 +5,15 @@ import { Email } from './account.dto.ts';
 export const SignIn = z.strictObject({ email: Email, password: z.string().min(1).max(256) });
 export type SignIn = z.infer<typeof SignIn>;
 
-export const Refresh = z.strictObject({ refreshToken: z.string().min(1).max(256) });
+/** Nothing where the refresh token comes in a cookie. */
+export const Refresh = z.strictObject({ refreshToken: z.string().min(1).max(256) }).nullish();
 export type Refresh = z.infer<typeof Refresh>;
 
 export const Tokens = z
   .object({
     accessToken: z.string(),
-    refreshToken: z.string(),
+    /** Left out where it is in a cookie. */
+    refreshToken: z.string().optional(),
     tokenType: z.literal('Bearer'),
     /** Seconds until the access token ends. */
     expiresIn: z.int(),

@@ -1,8 +1,12 @@
-import { Body, Controller, Delete, Get, Header, HttpCode, Post } from '@nestjs/common';
-import { ApiResponse } from '@nestjs/swagger';
+import { Body, Controller, Delete, Get, Header, HttpCode, Post, Req, Res } from '@nestjs/common';
+import { ApiHeader, ApiResponse } from '@nestjs/swagger';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Authorize, CurrentPrincipal, Public } from './access.decorators.ts';
+import { ClientNetwork } from './network.ts';
 import { definePolicy } from './policy.ts';
 import type { Principal } from './principal.ts';
+import { Limited } from './request-limits.ts';
+import { SessionCookie } from './session-cookie.ts';
 import { Refresh, SignIn, Tokens } from './session.dto.ts';
 import { Sessions } from './sessions.service.ts';
 
@@ -13,28 +17,47 @@ const sessionPolicy = definePolicy<{ id: string }>('Session', [
 
 @Controller()
 export class SessionsController {
-  constructor(private readonly sessions: Sessions) {}
+  constructor(
+    private readonly sessions: Sessions,
+    private readonly cookie: SessionCookie,
+  ) {}
 
   @Public()
   @Post('v1/sessions')
+  @Limited('sign-in')
   @Header('cache-control', 'no-store')
   @ApiResponse({ status: 201, standardSchema: Tokens })
   @ApiResponse({ status: 401, description: 'CREDENTIALS_INVALID' })
-  @ApiResponse({ status: 403, description: 'ACCOUNT_SUSPENDED' })
+  @ApiResponse({ status: 403, description: 'ACCOUNT_SUSPENDED, ORIGIN_FORBIDDEN' })
+  @ApiResponse({ status: 429, description: 'RATE_LIMITED' })
   @ApiResponse({ status: 503, description: 'OVERLOADED' })
-  signIn(@Body({ schema: SignIn }) body: SignIn): Promise<Tokens> {
-    return this.sessions.signIn(body);
+  @ApiHeader({ name: 'Session-Mode', required: false, schema: { type: 'string', enum: ['cookie'] } })
+  async signIn(
+    @Body({ schema: SignIn }) body: SignIn,
+    @ClientNetwork() network: string,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<Tokens> {
+    const wantsCookie = this.cookie.isWanted(request);
+    const tokens = await this.sessions.signIn(body, network);
+    return wantsCookie ? this.cookie.keep(reply, tokens) : tokens;
   }
 
   @Public()
   @Post('v1/sessions/refresh')
+  @Limited('refresh')
   @HttpCode(200)
   @Header('cache-control', 'no-store')
   @ApiResponse({ status: 200, standardSchema: Tokens })
   @ApiResponse({ status: 401, description: 'REFRESH_TOKEN_INVALID' })
-  @ApiResponse({ status: 403, description: 'ACCOUNT_SUSPENDED' })
-  refresh(@Body({ schema: Refresh }) body: Refresh): Promise<Tokens> {
-    return this.sessions.refresh(body.refreshToken);
+  @ApiResponse({ status: 403, description: 'ACCOUNT_SUSPENDED, ORIGIN_FORBIDDEN' })
+  async refresh(
+    @Body({ schema: Refresh }) body: Refresh,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<Tokens> {
+    if (body) return this.sessions.refresh(body.refreshToken);
+    return this.cookie.keep(reply, await this.sessions.refresh(this.cookie.read(request)));
   }
 
   @Authorize(sessionPolicy, 'end')
@@ -42,7 +65,8 @@ export class SessionsController {
   @HttpCode(204)
   @ApiResponse({ status: 204 })
   @ApiResponse({ status: 404, description: 'NOT_FOUND' })
-  end(@CurrentPrincipal() me: Principal): Promise<void> {
-    return this.sessions.end(me);
+  async end(@CurrentPrincipal() me: Principal, @Res({ passthrough: true }) reply: FastifyReply): Promise<void> {
+    await this.sessions.end(me);
+    this.cookie.clear(reply);
   }
 }

@@ -111,16 +111,18 @@ export class SignInLimits {
   private async count(tx: EntityManager, kind: keyof GuessLimits, guess: Guess): Promise<void> {
     const limit = this.limits[kind];
     const key = this.keysOf(guess)[kind];
-    const [row] = await tx.query<[{ failures: number }]>(
+    const [row] = await tx.query<[{ failures: number; isBlocked: boolean | null }]>(
       `INSERT INTO sign_in_failures AS f (key, failures, expires_at) VALUES ($1, 1, now() + make_interval(secs => $2))
        ON CONFLICT (key) DO UPDATE
          SET failures = CASE WHEN f.expires_at > now() THEN f.failures ELSE 0 END + 1,
              expires_at = greatest(f.expires_at, excluded.expires_at)
-       RETURNING failures`,
+       RETURNING failures, blocked_until > now() AS "isBlocked"`,
       [key, WINDOW_S],
     );
     const blockedMs = waitMs(row.failures, limit);
-    if (blockedMs === 0) return;
+    // Those that were under way when the lock fell neither prolong it nor are news.
+    const isLocked = row.isBlocked && row.failures > limit.lockAfter;
+    if (blockedMs === 0 || isLocked) return;
     await tx.query(
       `UPDATE sign_in_failures SET blocked_until = now() + make_interval(secs => $2),
               expires_at = now() + make_interval(secs => $2 + $3::float8) WHERE key = $1`,

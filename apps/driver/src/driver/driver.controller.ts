@@ -1,6 +1,16 @@
-import { Authorize, CurrentPrincipal, PasswordChange, Public, Sessions, type Principal } from '@cabstand/auth';
+import {
+  Authorize,
+  CurrentPrincipal,
+  HashesPassword,
+  Limited,
+  PasswordChange,
+  PasswordHash,
+  Public,
+  Sessions,
+  type Principal,
+} from '@cabstand/auth';
 import { ApiAnswer, ApiProblems, Idempotent } from '@cabstand/service-defaults';
-import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Put } from '@nestjs/common';
+import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Put, UseGuards } from '@nestjs/common';
 import { AvailabilityService } from './availability.service.ts';
 import {
   AvailabilityChange,
@@ -24,11 +34,16 @@ export class DriverController {
 
   @Post()
   @Public()
+  @UseGuards(HashesPassword)
   @Idempotent()
   @ApiAnswer(201, DriverView)
+  @Limited('registration')
   @ApiProblems('EMAIL_TAKEN', 'OVERLOADED')
-  register(@Body({ schema: Registration }) body: Registration): Promise<DriverView> {
-    return this.drivers.register(body);
+  register(
+    @Body({ schema: Registration }) body: Registration,
+    @PasswordHash() passwordHash: string,
+  ): Promise<DriverView> {
+    return this.drivers.register(body, passwordHash);
   }
 
   @Get('me')
@@ -60,7 +75,8 @@ export class DriverController {
   @HttpCode(204)
   @Authorize(driverPolicy, 'change')
   @ApiAnswer(204)
-  @ApiProblems('CREDENTIALS_INVALID', 'NOT_FOUND', 'OVERLOADED')
+  @Limited('password')
+  @ApiProblems('CREDENTIALS_INVALID', 'NOT_FOUND', 'RATE_LIMITED', 'OVERLOADED')
   changePassword(
     @CurrentPrincipal() me: Principal,
     @Body({ schema: PasswordChange }) body: PasswordChange,

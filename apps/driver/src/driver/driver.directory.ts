@@ -37,6 +37,7 @@ export class DriverDirectory implements AccountDirectory {
     if (!driver || !availability) return null;
     // A trip under way is driven to its end, and that takes tokens.
     const suspended = availability.suspended && availability.reservedAs !== 'trip';
-    return { id: driver.id, passwordHash: driver.passwordHash, suspended };
+    const { id, email, passwordHash } = driver;
+    return { id, email, passwordHash, suspended };
   }
 }

@@ -1,6 +1,6 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
-import { firstName, Passwords, Sessions, type Principal } from '@cabstand/auth';
+import { firstName, Sessions, type Principal } from '@cabstand/auth';
 import { DomainError, DriverErased, DriverRegistered, DriverUpdated } from '@cabstand/contracts';
 import { Outbox, Transactions } from '@cabstand/messaging';
 import { forgetAnswersOf, PersonalData } from '@cabstand/service-defaults';
@@ -23,15 +23,13 @@ export class DriverService {
     private readonly dataSource: DataSource,
     private readonly transactions: Transactions,
     private readonly outbox: Outbox,
-    private readonly passwords: Passwords,
     private readonly sessions: Sessions,
-    private readonly personalData: PersonalData,
     private readonly dispatch: DispatchService,
+    private readonly personalData: PersonalData,
   ) {}
 
   /** @throws DomainError EMAIL_TAKEN (conflict) */
-  async register({ password, ...profile }: Registration): Promise<DriverView> {
-    const passwordHash = await this.passwords.hash(password);
+  async register({ password: _, ...profile }: Registration, passwordHash: string): Promise<DriverView> {
     const id = randomUUIDv7();
     const { issuer } = this.sessions;
     return this.transactions.run(async (tx) => {
@@ -42,9 +40,9 @@ export class DriverService {
         .values({
           id,
           issuer,
-          emailIndex: this.personalData.index('drivers.email', profile.email),
           passwordHash,
           ...profile,
+          emailIndex: this.personalData.index('drivers.email', profile.email),
           starsTotal: 0,
           ratingsCount: 0,
           sequence: 1,

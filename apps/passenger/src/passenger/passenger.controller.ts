@@ -1,6 +1,16 @@
-import { Authorize, CurrentPrincipal, PasswordChange, Public, Sessions, type Principal } from '@cabstand/auth';
+import {
+  Authorize,
+  CurrentPrincipal,
+  HashesPassword,
+  Limited,
+  PasswordChange,
+  PasswordHash,
+  Public,
+  Sessions,
+  type Principal,
+} from '@cabstand/auth';
 import { ApiAnswer, ApiProblems, Idempotent } from '@cabstand/service-defaults';
-import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Put } from '@nestjs/common';
+import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Put, UseGuards } from '@nestjs/common';
 import { z } from 'zod';
 import {
   OwnPassengerView,
@@ -24,11 +34,16 @@ export class PassengerController {
 
   @Public()
   @Post()
+  @UseGuards(HashesPassword)
   @Idempotent()
   @ApiAnswer(201, PassengerView)
+  @Limited('registration')
   @ApiProblems('EMAIL_TAKEN', 'OVERLOADED')
-  async register(@Body({ schema: RegisterPassenger }) body: RegisterPassenger): Promise<PassengerView> {
-    return toView(await this.passengers.register(body));
+  async register(
+    @Body({ schema: RegisterPassenger }) body: RegisterPassenger,
+    @PasswordHash() passwordHash: string,
+  ): Promise<PassengerView> {
+    return toView(await this.passengers.register(body, passwordHash));
   }
 
   @Authorize(passengerPolicy, 'read')
@@ -63,7 +78,8 @@ export class PassengerController {
   @Put('me/password')
   @HttpCode(204)
   @ApiAnswer(204)
-  @ApiProblems('CREDENTIALS_INVALID', 'NOT_FOUND', 'OVERLOADED')
+  @Limited('password')
+  @ApiProblems('CREDENTIALS_INVALID', 'NOT_FOUND', 'RATE_LIMITED', 'OVERLOADED')
   changePassword(
     @CurrentPrincipal() me: Principal,
     @Body({ schema: PasswordChange }) body: PasswordChange,

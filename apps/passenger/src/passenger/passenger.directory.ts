@@ -36,8 +36,8 @@ export class PassengerDirectory implements AccountDirectory {
   ): Promise<Account | null> {
     const passenger = await tx.getRepository(Passenger).findOne({ where, lock });
     if (!passenger) return null;
-    const { id, passwordHash, suspendedAt } = passenger;
+    const { id, email, passwordHash, suspendedAt } = passenger;
     // Whoever is on a trip has to be able to follow it to its end.
-    return { id, passwordHash, suspended: suspendedAt !== null && !(await isUnderWay(tx, id)) };
+    return { id, email, passwordHash, suspended: suspendedAt !== null && !(await isUnderWay(tx, id)) };
   }
 }

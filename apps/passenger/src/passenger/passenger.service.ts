@@ -1,5 +1,5 @@
 import { randomUUIDv7 } from 'node:crypto';
-import { firstName, Passwords, Sessions, type Principal } from '@cabstand/auth';
+import { firstName, Sessions, type Principal } from '@cabstand/auth';
 import {
   DomainError,
   PassengerErased,
@@ -26,19 +26,18 @@ export class PassengerService {
     private readonly dataSource: DataSource,
     private readonly transactions: Transactions,
     private readonly outbox: Outbox,
-    private readonly passwords: Passwords,
-    private readonly personalData: PersonalData,
     private readonly sessions: Sessions,
+    private readonly personalData: PersonalData,
   ) {}
 
-  /** @throws DomainError EMAIL_TAKEN, OVERLOADED */
-  async register({ password, ...person }: RegisterPassenger): Promise<Passenger> {
+  /** @throws DomainError EMAIL_TAKEN */
+  async register({ password: _, ...person }: RegisterPassenger, passwordHash: string): Promise<Passenger> {
     const passenger: Passenger = {
-      emailIndex: this.personalData.index('passengers.email', person.email),
       ...person,
+      emailIndex: this.personalData.index('passengers.email', person.email),
       id: randomUUIDv7(),
       issuer: this.sessions.issuer,
-      passwordHash: await this.passwords.hash(password),
+      passwordHash,
       starsTotal: 0,
       ratingsCount: 0,
       suspendedAt: null,
