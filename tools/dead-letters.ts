@@ -7,10 +7,11 @@ import { developerIssuer, loadDotEnv, operatorToken, readSettings, red, runningP
 const USAGE = `npx nx run tools:dead-letters -- <command>
 
   list    [--queue QUEUE] [--limit N]                   of all services, newest first
-  show    ID                                            everything that is known of one
+  show    ID [--reason TEXT]                            everything that is known of one; what it says of people
+                                                        only with a reason (10 to 200 characters), which is recorded
   replay  ID                                            to its queue again
   replay  --queue QUEUE [--type TYPE] [--before TIME]   all of a queue
-  discard ID --reason TEXT                              for good; the reason is logged
+  discard ID --reason TEXT                              for good; the reason is recorded
 
   --service passenger|driver|trip    that service only
   --url URL                          that service, at this address; CABSTAND_TOKEN is the operator's access token for it`;
@@ -61,7 +62,10 @@ async function token(): Promise<string> {
 
 async function ask<T>(address: string, method: string, path: string, body?: object): Promise<T> {
   const url = `${address}/v1/ops/dead-letters${path}`;
-  const { body: answer } = await call<T>(method, url, { token: await token(), body, timeoutMs: 60_000 });
+  // A reason is for the record, and headers are bytes.
+  const headers: Record<string, string> =
+    method === 'GET' && values.reason ? { 'access-reason': Buffer.from(values.reason).toString('latin1') } : {};
+  const { body: answer } = await call<T>(method, url, { token: await token(), body, headers, timeoutMs: 60_000 });
   return answer;
 }
 

@@ -9,7 +9,7 @@ import { ROOT } from '../../../infra/paths.ts';
 import { BrokerView, goodMessage, SOURCES, type Source } from '../src/messages.ts';
 import { newPassenger } from '../src/people.ts';
 import { Platform } from '../src/platform.ts';
-import { expectProblem, sendJson } from '../src/requests.ts';
+import { expectProblem, send, sendJson } from '../src/requests.ts';
 
 let platform: Platform;
 let broker: BrokerView;
@@ -32,6 +32,11 @@ afterAll(async () => {
 
 const call = (service: ServiceName, method: string, path: string, body?: object, token = tokens.operator) =>
   sendJson(method, `${platform.urls[service]}/v1/ops${path}`, body && JSON.stringify(body), token);
+/** The dead letter in full, which takes a reason. */
+const lookAt = (service: ServiceName, id: string) =>
+  send(`${platform.urls[service]}/v1/ops/dead-letters/${id}`, {
+    headers: { authorization: `Bearer ${tokens.operator}`, 'access-reason': 'it died in a test' },
+  });
 
 interface Letter extends Record<string, unknown> {
   id: string;
@@ -129,9 +134,9 @@ describe.each(SERVICES)('the operators’ API of %s', (service) => {
   });
 });
 
-it('shows a dead letter as it came', async () => {
+it('shows a dead letter as it came to who says why they look, on record', async () => {
   const [letter] = await poison(source('driver'), '{"driverId":"x"}');
-  const { json } = await call('trip', 'GET', `/dead-letters/${letter!.id}`);
+  const { json } = await lookAt('trip', letter!.id);
   expect(json).toMatchObject({
     queue: 'trip.driver-events',
     type: 'driver.registered',
@@ -144,7 +149,28 @@ it('shows a dead letter as it came', async () => {
     properties: { messageId: letter!.messageId, headers: { 'cloudEvents:type': 'driver.registered' } },
   });
   const [other] = await poison(source('driver'), 'no JSON');
-  expect((await call('trip', 'GET', `/dead-letters/${other!.id}`)).json).not.toHaveProperty('bodyJson');
+  expect((await lookAt('trip', other!.id)).json).not.toHaveProperty('bodyJson');
+  expect(await auditOf('trip', letter!.id)).toEqual([
+    {
+      ...by(),
+      action: 'ops.personal-data-shown',
+      details: { call: 'GET /v1/ops/dead-letters/:id' },
+      reason: 'it died in a test',
+    },
+  ]);
+});
+
+it('shows everybody else what of it is nobody’s', async () => {
+  const id = crypto.randomUUID();
+  const [letter] = await poison(source('driver'), JSON.stringify({ driverId: id, firstName: 'Grace', phone: 4_930 }));
+  const { json } = await call('trip', 'GET', `/dead-letters/${letter!.id}`);
+  expect(json).toMatchObject({
+    reason: 'malformed',
+    bodyJson: { driverId: id, firstName: '***', phone: '***' },
+    properties: { messageId: letter!.messageId, headers: { 'cloudEvents:type': 'driver.registered' } },
+  });
+  expect(json).not.toHaveProperty('bodyBase64');
+  expect(await auditOf('trip', letter!.id)).toEqual([]);
 });
 
 it('pages through them, newest first, each once', async () => {
@@ -200,7 +226,7 @@ it('brings back with its history what fails again', async () => {
   const [letter] = await poison(source('passenger'), 'still no JSON');
   expect((await call('trip', 'POST', `/dead-letters/${letter!.id}/replay`)).json).toEqual({ replayed: 1 });
   await eventually(async () => {
-    const { json } = await call('trip', 'GET', `/dead-letters/${letter!.id}`);
+    const { json } = await lookAt('trip', letter!.id);
     expect(json).toMatchObject({
       messageId: letter!.messageId,
       reason: 'malformed',
@@ -245,7 +271,9 @@ describe('tools/dead-letters.ts', () => {
     const listed = await run('list', '--queue', 'trip.driver-events', '--limit', '1');
     expect(listed.output).toMatch(`${letter!.id}  `);
     expect(listed.output).toMatch(/trip\.driver-events {2}driver\.registered {2}1× {2}malformed: .*\n1 shown/);
-    expect(JSON.parse((await run('show', letter!.id)).output)).toMatchObject({ bodyJson: { driverId: 'x' } });
+    expect(JSON.parse((await run('show', letter!.id)).output)).toMatchObject({ bodyJson: { driverId: '***' } });
+    const explained = await run('show', letter!.id, '--reason', 'it died in a test');
+    expect(JSON.parse(explained.output)).toMatchObject({ bodyJson: { driverId: 'x' } });
     expect(await run('replay', letter!.id)).toMatchObject({ code: 0, output: expect.stringMatching(/^1 replayed/) });
     const shown = () => call('trip', 'GET', `/dead-letters/${letter!.id}`);
     await eventually(async () => expect((await shown()).json?.history).toHaveLength(1));

@@ -3,7 +3,7 @@ import { eventually, POISON } from '@cabstand/testing';
 import pg from 'pg';
 import { BrokerView, goodMessage, SOURCES } from '../src/messages.ts';
 import { Platform } from '../src/platform.ts';
-import { sendJson } from '../src/requests.ts';
+import { send, sendJson } from '../src/requests.ts';
 
 let platform: Platform;
 let broker: BrokerView;
@@ -62,7 +62,8 @@ describe.each(SOURCES)('queues of $publisher’s events', (source) => {
         return news as [Letter];
       });
       const url = `${platform.urls[consumer]}/v1/ops/dead-letters/${letter.id}`;
-      const { json } = await sendJson('GET', url, undefined, token);
+      const headers = { authorization: `Bearer ${token}`, 'access-reason': 'it died in a test' };
+      const { json } = await send(url, { headers });
       expect(Buffer.from(String(json?.bodyBase64), 'base64').equals(bad.body)).toBe(true);
     }
   });

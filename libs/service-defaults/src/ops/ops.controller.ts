@@ -1,6 +1,6 @@
 import { Authorize, CurrentPrincipal, type Principal } from '@cabstand/auth';
 import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
-import { ApiAnswer, ApiProblems } from '../openapi.ts';
+import { ApiAccessReason, ApiAnswer, ApiProblems } from '../openapi.ts';
 import { pageOf } from '../page.ts';
 import {
   DeadLetterId,
@@ -36,12 +36,17 @@ export class OpsController {
     return this.ops.list(query);
   }
 
+  /** With personal data masked, unless the operator says why they look. */
   @Get('dead-letters/:id')
   @Authorize(opsPolicy, 'read')
+  @ApiAccessReason()
   @ApiAnswer(200, DeadLetterView)
   @ApiProblems('NOT_FOUND')
-  readDeadLetter(@Param('id', { schema: DeadLetterId }) id: string): Promise<DeadLetterView> {
-    return this.ops.get(id);
+  readDeadLetter(
+    @CurrentPrincipal() me: Principal,
+    @Param('id', { schema: DeadLetterId }) id: string,
+  ): Promise<DeadLetterView> {
+    return this.ops.get(me, id);
   }
 
   /** Sends it to its queue again, for as many attempts as at first. It is gone from here, unless it fails again. */

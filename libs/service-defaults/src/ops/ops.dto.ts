@@ -1,6 +1,7 @@
 import type { DeadLetter, DeadLetterSummary, OutboxFigures } from '@cabstand/messaging';
 import { z } from 'zod';
 import { PageQuery } from '../page.ts';
+import { masked } from './mask.ts';
 
 const Count = z.int().nonnegative();
 
@@ -51,16 +52,25 @@ export const DeadLetterView = DeadLetterItem.extend({
   history: z.array(z.object({ at: z.string(), error: z.string() })),
   /** AMQP properties, the envelope's headers among them. */
   properties: z.record(z.string(), z.unknown()),
-  /** The original bytes. */
-  bodyBase64: z.base64(),
-  /** The same, read; missing where it isn't JSON. */
+  /** The original bytes; missing where the caller sees personal data masked. */
+  bodyBase64: z.base64().optional(),
+  /** The same, read, and masked where `bodyBase64` is missing; missing where it isn't JSON. */
   bodyJson: z.unknown().optional(),
 });
 export type DeadLetterView = z.infer<typeof DeadLetterView>;
 
-export function deadLetterView({ body, deadAt, ...letter }: DeadLetter): DeadLetterView {
-  const bodyBase64 = body.toString('base64');
-  return { ...letter, deadAt: deadAt.toISOString(), sizeBytes: body.length, bodyBase64, ...jsonOf(body) };
+/** `properties` and body say what somebody wrote, personal data perhaps: `show` is the policy's answer to who may see. */
+export function deadLetterView(
+  { body, properties, deadAt, ...letter }: DeadLetter,
+  show: <Value>(field: 'content', value: Value) => Value | undefined,
+): DeadLetterView {
+  const content = { properties, ...jsonOf(body) };
+  return {
+    ...letter,
+    deadAt: deadAt.toISOString(),
+    sizeBytes: body.length,
+    ...(show('content', { ...content, bodyBase64: body.toString('base64') }) ?? (masked(content) as typeof content)),
+  };
 }
 
 function jsonOf(body: Buffer): { bodyJson?: unknown } {

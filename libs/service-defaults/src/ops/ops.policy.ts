@@ -1,7 +1,13 @@
 import { definePolicy, type Policy } from '@cabstand/auth';
 import type { DeadLetter } from '@cabstand/messaging';
 
-/** Who may look after the service's messages. */
-export const opsPolicy: Policy<DeadLetter, 'read' | 'replay' | 'discard'> = definePolicy('Ops', [
-  { role: 'operator', can: ['read', 'replay', 'discard'] },
-]);
+/** Who may look after the service's messages. What these say of people is shown to who says why they look. */
+export const opsPolicy: Policy<DeadLetter, 'read' | 'replay' | 'discard', 'content'> = definePolicy<
+  DeadLetter,
+  'read' | 'replay' | 'discard',
+  'content'
+>(
+  'Ops',
+  [{ role: 'operator', can: ['read', 'replay', 'discard'] }],
+  [{ role: 'operator', sees: ['content'], withReason: true }],
+);

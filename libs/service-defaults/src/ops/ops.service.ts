@@ -1,5 +1,4 @@
 import { OpsAudit, type Principal } from '@cabstand/auth';
-import { DomainError } from '@cabstand/contracts';
 import { DeadLetterOffice, MessagingStatus, type DeadLetterSummary, type Recording } from '@cabstand/messaging';
 import { Injectable } from '@nestjs/common';
 import { page, positionOf, type Page } from '../page.ts';
@@ -14,6 +13,7 @@ import {
   type Replayed,
   type ReplayRequest,
 } from './ops.dto.ts';
+import { opsPolicy } from './ops.policy.ts';
 
 /** What operators do with the service's messages, and the record of who did it. */
 @Injectable()
@@ -33,10 +33,11 @@ export class OpsService {
     return page(found, query.limit, cursorOf);
   }
 
-  async get(id: string): Promise<DeadLetterView> {
+  /** @throws DomainError NOT_FOUND */
+  async get(me: Principal, id: string): Promise<DeadLetterView> {
     const letter = await this.office.get(id);
-    if (!letter) throw new DomainError('NOT_FOUND');
-    return deadLetterView(letter);
+    opsPolicy.check(me, 'read', letter);
+    return deadLetterView(letter, opsPolicy.view(me, letter));
   }
 
   async replay(me: Principal, id: string): Promise<Replayed> {
