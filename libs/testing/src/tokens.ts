@@ -1,8 +1,10 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { exportJWK, generateKeyPair, SignJWT, type JWTPayload } from 'jose';
+import type { JWTPayload } from 'jose';
+import { encode, signWith, type Forger } from './token-forge.ts';
 
 export type TestRole = 'passenger' | 'driver' | 'operator';
 
@@ -20,19 +22,25 @@ export interface TestIssuer {
   trustedIssuer(...roles: TestRole[]): { issuer: string; jwksUri: string; algorithm: 'ES256'; roles: TestRole[] };
   /** An access token (RFC 9068). `claims` override, `undefined` leaves one out; `typ` is the header's. */
   token(role: TestRole, subject: string, claims?: JWTPayload, typ?: string): Promise<string>;
+  /** For making tokens as bad as they come, for the service of that name. */
+  forger(audience: string, bait?: string): Forger;
   drop(): void;
 }
 
 /** An issuer with a throw-away key: a second one of the same name is an impostor, its tokens must be refused. */
-export async function createTestIssuer(issuer = 'https://issuer.test'): Promise<TestIssuer> {
-  const { privateKey, publicKey } = await generateKeyPair('ES256');
+export function createTestIssuer(issuer = 'https://issuer.test'): Promise<TestIssuer> {
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const kid = crypto.randomUUID();
   const folder = mkdtempSync(join(tmpdir(), 'cabstand-issuer-'));
   const file = join(folder, 'jwks.json');
-  const key = { ...(await exportJWK(publicKey)), kid, alg: 'ES256', use: 'sig' };
+  const key = { ...publicKey.export({ format: 'jwk' }), kid, alg: 'ES256', use: 'sig' };
   writeFileSync(file, JSON.stringify({ keys: [key] }));
   const jwksUri = pathToFileURL(file).href;
-  return {
+  const sign = (header: unknown, claims: unknown) => {
+    const input = `${encode(header)}.${encode(claims)}`;
+    return `${input}.${signWith(privateKey, input)}`;
+  };
+  return Promise.resolve({
     issuer,
     jwksUri,
     trustedIssuer: (...roles) => ({ issuer, jwksUri, algorithm: 'ES256', roles }),
@@ -49,8 +57,9 @@ export async function createTestIssuer(issuer = 'https://issuer.test'): Promise<
         sid: crypto.randomUUID(),
         role,
       };
-      return new SignJWT({ ...standard, ...claims }).setProtectedHeader({ alg: 'ES256', kid, typ }).sign(privateKey);
+      return Promise.resolve(sign({ alg: 'ES256', kid, typ }, { ...standard, ...claims }));
     },
+    forger: (audience, bait = 'http://127.0.0.1:9/') => ({ issuer, audience, kid, publicKey, sign, bait }),
     drop: () => rmSync(folder, { recursive: true, force: true }),
-  };
+  });
 }
