@@ -162,7 +162,10 @@ describe('an erasure', () => {
       await platform.call('POST', `/v1/trips/${trip.id}/${action}`, { as: driver });
     }
     const comment = { stars: 5, comment: 'Grace and Ada sang' };
-    await platform.call('POST', `/v1/trips/${trip.id}/rating`, { as: passenger, body: comment });
+    const headers = { 'idempotency-key': randomUUIDv7() };
+    const rated = await platform.call('POST', `/v1/trips/${trip.id}/rating`, { as: passenger, body: comment, headers });
+    expect(await platform.rows('SELECT FROM idempotency_keys WHERE $1 = ANY(about)', [trip.id])).toHaveLength(1);
+    expect(rated.status).toBe(201);
 
     await tell('passenger', [
       told(PassengerErased, 9, { passengerId }),
@@ -184,6 +187,8 @@ describe('an erasure', () => {
     expect(dump).not.toMatch(/Ada|Grace|Skoda|B TX/);
     // Not even sealed, and no key is left.
     expect(dump).not.toContain('"Buffer"');
+    // Nor does the answer that repeated the comment.
+    expect(await platform.rows('SELECT FROM idempotency_keys WHERE $1 = ANY(about)', [trip.id])).toEqual([]);
     const view = await platform.get(await platform.person('operator'), trip.id);
     expect(view).toMatchObject({ status: 'completed', passengerId, driverId });
     expect(view).not.toHaveProperty('passenger');

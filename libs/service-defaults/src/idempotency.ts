@@ -20,6 +20,7 @@ import { DataSource, type EntityManager, type MigrationInterface, type QueryRunn
 import { Jobs } from './jobs.ts';
 import { requestHash } from './json-body.ts';
 import { ApiProblems } from './openapi.ts';
+import { PersonalData } from './personal-data.ts';
 import { RequestInvalid } from './problem.ts';
 
 const IDEMPOTENT = 'cabstand:idempotent';
@@ -52,6 +53,7 @@ export class IdempotencyInterceptor implements NestInterceptor, OnApplicationBoo
     private readonly reflector: Reflector,
     private readonly transactions: Transactions,
     private readonly dataSource: DataSource,
+    private readonly personalData: PersonalData,
     private readonly jobs: Jobs,
   ) {}
 
@@ -74,7 +76,7 @@ export class IdempotencyInterceptor implements NestInterceptor, OnApplicationBoo
   private once(
     scope: string,
     key: string,
-    request: FastifyRequest,
+    request: FastifyRequest & { principal?: Principal },
     reply: FastifyReply,
     next: CallHandler,
   ): Promise<unknown> {
@@ -94,28 +96,45 @@ export class IdempotencyInterceptor implements NestInterceptor, OnApplicationBoo
         return first.body ?? undefined;
       }
       const body: unknown = await lastValueFrom(next.handle(), { defaultValue: undefined });
-      await this.keep(tx, scope, id, { requestHash: hash, status: reply.statusCode, body });
+      const about = [...idsIn(body), ...(request.principal ? [request.principal.subject] : [])];
+      await this.keep(tx, scope, id, { requestHash: hash, status: reply.statusCode, body }, about);
       return body;
     });
   }
 
   private async find(tx: EntityManager, scope: string, id: Buffer): Promise<FirstAnswer | undefined> {
-    const rows = await tx.query<FirstAnswer[]>(
+    const [row] = await tx.query<(FirstAnswer & { body: Buffer | null })[]>(
       `SELECT request_hash AS "requestHash", status, body FROM idempotency_keys
        WHERE scope = $1 AND key = $2 AND created_at > now() - $3::interval`,
       [scope, id.toString('base64url'), KEEP],
     );
-    return rows[0];
+    return (
+      row && {
+        ...row,
+        body: row.body && JSON.parse(this.personalData.keys.open(row.body, placeOf(scope, id)).toString()),
+      }
+    );
   }
 
-  private async keep(tx: EntityManager, scope: string, id: Buffer, answer: FirstAnswer): Promise<void> {
-    const body = answer.body === undefined ? null : JSON.stringify(answer.body);
+  private async keep(
+    tx: EntityManager,
+    scope: string,
+    id: Buffer,
+    answer: FirstAnswer,
+    about: string[],
+  ): Promise<void> {
+    // An answer quotes whatever it is about: people, most of the time.
+    const body =
+      answer.body === undefined
+        ? null
+        : this.personalData.keys.seal(Buffer.from(JSON.stringify(answer.body)), placeOf(scope, id));
     await tx.query(
       // An older row is one that wasn't pruned yet.
-      `INSERT INTO idempotency_keys (scope, key, request_hash, status, body) VALUES ($1, $2, $3, $4, $5)
+      `INSERT INTO idempotency_keys (scope, key, request_hash, status, body, about) VALUES ($1, $2, $3, $4, $5, $6)
        ON CONFLICT (scope, key) DO UPDATE
-         SET request_hash = excluded.request_hash, status = excluded.status, body = excluded.body, created_at = now()`,
-      [scope, id.toString('base64url'), answer.requestHash, answer.status, body],
+         SET request_hash = excluded.request_hash, status = excluded.status, body = excluded.body, about = excluded.about,
+             created_at = now()`,
+      [scope, id.toString('base64url'), answer.requestHash, answer.status, body, about],
     );
   }
 
@@ -140,15 +159,19 @@ function scopeOf(request: FastifyRequest & { principal?: Principal }): string {
   return principal ? `${principal.issuer} ${principal.subject}` : `anonymous ${request.routeOptions.url}`;
 }
 
+/** What binds a sealed answer to its row. */
+const placeOf = (scope: string, id: Buffer) => `idempotency_keys.body ${scope} ${id.toString('base64url')}`;
+
+/** Every id that an answer names. */
+const idsIn = (body: unknown): string[] =>
+  JSON.stringify(body ?? null).match(/(?<=")[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(?=")/g) ?? [];
+
 /**
- * Forgets the answers that a person was given, the registration's included: they may quote what is being
- * erased. Reads a day's answers; erasing is rare.
+ * Forgets the answers that name any of these ids, or were given to them: they may quote what is being erased. Reads
+ * a day's answers; erasing is rare.
  */
-export async function forgetAnswersOf(tx: EntityManager, { issuer, subject }: Principal): Promise<void> {
-  await tx.query(`DELETE FROM idempotency_keys WHERE scope = $1 OR body->>'id' = $2`, [
-    `${issuer} ${subject}`,
-    subject,
-  ]);
+export async function forgetAnswersAbout(tx: EntityManager, ids: string[]): Promise<void> {
+  await tx.query('DELETE FROM idempotency_keys WHERE about && $1', [ids]);
 }
 
 class CreateIdempotencyKeys1700000300000 implements MigrationInterface {
@@ -174,4 +197,22 @@ class CreateIdempotencyKeys1700000300000 implements MigrationInterface {
   }
 }
 
-export const idempotencyMigrations: Type<MigrationInterface>[] = [CreateIdempotencyKeys1700000300000];
+class SealAnswers1770000300000 implements MigrationInterface {
+  name = 'SealAnswers1770000300000';
+
+  async up(queryRunner: QueryRunner): Promise<void> {
+    // Answers in clear aren't worth the day that they would be kept for.
+    await queryRunner.query('TRUNCATE idempotency_keys');
+    await queryRunner.query('ALTER TABLE idempotency_keys ADD about text[] NOT NULL, ALTER body TYPE bytea USING NULL');
+  }
+
+  async down(queryRunner: QueryRunner): Promise<void> {
+    await queryRunner.query('TRUNCATE idempotency_keys');
+    await queryRunner.query('ALTER TABLE idempotency_keys DROP about, ALTER body TYPE json USING NULL');
+  }
+}
+
+export const idempotencyMigrations: Type<MigrationInterface>[] = [
+  CreateIdempotencyKeys1700000300000,
+  SealAnswers1770000300000,
+];

@@ -2,7 +2,7 @@ export { bootstrap, startService, type AppModule, type RunningService, type Serv
 export { baseConfig, duration, loadConfig, port, wholeNumber, type BaseConfig } from './config.ts';
 export { Database, DatabaseModule, dataSourceOptions, type DatabaseOptions } from './database.ts';
 export { EventStreams, type StreamEvent, type StreamSettings, type StreamSource } from './event-stream.ts';
-export { forgetAnswersOf, Idempotent } from './idempotency.ts';
+export { forgetAnswersAbout, Idempotent } from './idempotency.ts';
 export { Jobs } from './jobs.ts';
 export { ApiAccessReason, ApiAnswer, ApiProblems, ApiStream } from './openapi.ts';
 export { page, pageOf, PageQuery, positionOf, type Page } from './page.ts';

@@ -46,6 +46,18 @@ test('gives the first answer again, and has no second effect', async () => {
   expect(await texts()).toEqual(['one']);
 });
 
+test('keeps the answer sealed, and bound to its key', async () => {
+  const answer = await (await post('k1', { text: 'canary' })).text();
+  await post('k2', { text: 'canary' });
+  const { rows } = await database.query<{ body: Buffer }>('SELECT body FROM idempotency_keys');
+  for (const { body } of rows) expect(body.toString('latin1')).not.toContain('canary');
+  const swap = 'UPDATE idempotency_keys SET body = $1 WHERE body = $2';
+  await database.query(swap, [rows[0]!.body, rows[1]!.body]);
+  const [first, second] = [await post('k1', { text: 'canary' }), await post('k2', { text: 'canary' })];
+  expect([first.status, second.status].toSorted()).toEqual([201, 500]);
+  expect(await second.text()).not.toContain(answer);
+});
+
 test('repeats the status that the route answers', async () => {
   await post('k1', { text: 'one' }, { path: '/v1/open-notes' });
   expect((await post('k1', { text: 'one' }, { path: '/v1/open-notes' })).status).toBe(202);

@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { firstName, Sessions, type Principal } from '@cabstand/auth';
 import { DomainError, DriverErased, DriverRegistered, DriverUpdated } from '@cabstand/contracts';
 import { Outbox, Transactions } from '@cabstand/messaging';
-import { forgetAnswersOf, PersonalData } from '@cabstand/service-defaults';
+import { forgetAnswersAbout, PersonalData } from '@cabstand/service-defaults';
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { Availability } from '../dispatch/availability.entity.ts';
@@ -105,7 +105,7 @@ export class DriverService {
       await tx.delete(Driver, id);
       await tx.delete(Position, { driverId: id });
       await tx.delete(DriverEvent, { driverId: id });
-      await forgetAnswersOf(tx, me);
+      await forgetAnswersAbout(tx, [id]);
       if (held!.open) await this.dispatch.passOn(tx, held!.open, 'withdraw');
     });
   }

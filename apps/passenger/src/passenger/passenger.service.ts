@@ -9,7 +9,7 @@ import {
   PassengerUpdated,
 } from '@cabstand/contracts';
 import { Outbox, Transactions } from '@cabstand/messaging';
-import { forgetAnswersOf, PersonalData } from '@cabstand/service-defaults';
+import { forgetAnswersAbout, PersonalData } from '@cabstand/service-defaults';
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { PassengerTrip } from './passenger-trip.entity.ts';
@@ -106,7 +106,7 @@ export class PassengerService {
       if (await isUnderWay(tx, passenger.id)) throw new DomainError('TRIP_UNDER_WAY');
       await this.sessions.revokeAll(tx, passenger.id, 'erased');
       await this.outbox.add(tx, PassengerErased, { passengerId: passenger.id }, passenger.sequence + 1);
-      await forgetAnswersOf(tx, me);
+      await forgetAnswersAbout(tx, [passenger.id]);
       await tx.delete(Passenger, passenger.id);
     });
   }

@@ -1,5 +1,5 @@
 import { DomainError, type PassengerUpdated, type Vehicle } from '@cabstand/contracts';
-import { PersonalData } from '@cabstand/service-defaults';
+import { forgetAnswersAbout, PersonalData } from '@cabstand/service-defaults';
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { Passenger } from './passenger.entity.ts';
@@ -78,8 +78,13 @@ export class PeopleService {
   }
 }
 
+/** What was said on the person's trips goes, and the remembered answers that repeat it. */
 async function eraseComments(tx: EntityManager, personId: string): Promise<void> {
   await tx.query('UPDATE ratings SET comment = NULL, data_key = NULL WHERE rater_id = $1 OR ratee_id = $1', [personId]);
+  const trips = await tx.query<{ id: string }[]>('SELECT id FROM trips WHERE passenger_id = $1 OR driver_id = $1', [
+    personId,
+  ]);
+  await forgetAnswersAbout(tx, [personId, ...trips.map(({ id }) => id)]);
 }
 
 /** Writes what an event told, unless something newer of the same kind has been told before. */
