@@ -3,9 +3,9 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { nowMs } from '../harness/machine.ts';
 import { startWorker, type Worker } from '../harness/processes.ts';
 import { BODY_BYTES } from './event.ts';
-import type { Pipeline } from './pipeline.ts';
+import type { DrainOptions, Pipeline } from './pipeline.ts';
 import type { BenchRuntime } from './runtime.ts';
-import type { ServiceSettings } from './workers/cabstand-publisher.ts';
+import type { Backlog, ServiceSettings } from './workers/cabstand-publisher.ts';
 import type { Written } from './workers/measuring.ts';
 
 /** Aggregates have a few events each, as trips do, and never two in a row. */
@@ -18,7 +18,7 @@ const TEMPLATES = 64;
 /** The library: business row and outbox row in one transaction, relay, inbox and business row in one transaction. */
 export interface Cabstand extends Pipeline {
   /** Writes a backlog straight into the outbox. Answers when it was committed. */
-  fill(count: number, bodyBytes?: number): Promise<number>;
+  fill(count: number, options?: Pick<DrainOptions, 'bodyBytes' | 'ordinary'>): Promise<number>;
   /** Publishes one event more: the relay is told of what commits in its own process, and a backlog isn't. */
   wake(): Promise<void>;
   /** Commits business rows with their events for so long, and answers how many a second were brought and handled. */
@@ -37,7 +37,8 @@ export function startReplica(runtime: BenchRuntime, file: (name: string) => stri
 export async function startCabstand(runtime: BenchRuntime, file: (name: string) => string): Promise<Cabstand> {
   const consumer = await startReplica(runtime, file, 'consumer');
   const publisher = await startReplica(runtime, file, 'publisher');
-  const fill = (count: number, bodyBytes = BODY_BYTES) => fillOutbox(runtime, publisher, count, bodyBytes);
+  const fill: Cabstand['fill'] = (count, { bodyBytes = BODY_BYTES, ordinary = false } = {}) =>
+    fillOutbox(runtime, publisher, count, { bodyBytes, ordinary });
   const wake = () => publisher.call('publishOne', { rideId: randomUUIDv7(), bodyBytes: BODY_BYTES });
   const write = (writers: number, durationMs: number, withEvents: boolean) =>
     publisher.call<Written>('write', { writers, durationMs, withEvents, bodyBytes: BODY_BYTES });
@@ -49,9 +50,9 @@ export async function startCabstand(runtime: BenchRuntime, file: (name: string) 
       await untilEmpty(runtime);
       await runtime.emptyTables();
     },
-    drain: async (count, { bodyBytes, started } = {}) => {
+    drain: async (count, { started, ...options } = {}) => {
       await consumer.call('begin', { keepTimes: false });
-      const startedAt = await fill(count, bodyBytes);
+      const startedAt = await fill(count, options);
       started?.();
       await wake();
       const endedAt = await consumer.call<number>('reached', { count: count + 1 });
@@ -72,9 +73,15 @@ export async function startCabstand(runtime: BenchRuntime, file: (name: string) 
   };
 }
 
-async function fillOutbox({ publisherDb }: BenchRuntime, publisher: Worker, count: number, bodyBytes: number) {
+async function fillOutbox(
+  { publisherDb }: BenchRuntime,
+  publisher: Worker,
+  count: number,
+  options: Omit<Backlog, 'rideIds'>,
+) {
   const rideIds = Array.from({ length: TEMPLATES }, () => randomUUIDv7());
-  const templates = await publisher.call<Record<string, unknown>[]>('templates', { rideIds, bodyBytes });
+  const backlog: Backlog = { rideIds, ...options };
+  const templates = await publisher.call<Record<string, unknown>[]>('templates', backlog);
   const own: Record<string, string> = {
     id: 'uuidv7()',
     subject: 'aggregate.subject',

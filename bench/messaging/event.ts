@@ -3,21 +3,22 @@ import { Currency, defineEvent, GeoPoint, type EventDefinition, type PayloadOf }
 import { z } from 'zod';
 
 /** Shaped like `trip.requested`, with a note that makes it as long as a run wants it. */
-export const RideNoted = defineEvent(
-  'ride.noted',
-  {
-    rideId: z.uuid(),
-    passengerId: z.uuid(),
-    pickup: GeoPoint,
-    dropoff: GeoPoint,
-    fareMinor: z.int(),
-    currency: Currency,
-    note: z.string(),
-  },
-  { publishers: ['trip'], consumers: ['passenger'], subject: 'rideId' },
-);
+const SHAPE = {
+  rideId: z.uuid(),
+  passengerId: z.uuid(),
+  pickup: GeoPoint,
+  dropoff: GeoPoint,
+  fareMinor: z.int(),
+  currency: Currency,
+  note: z.string(),
+};
+const WAY = { publishers: ['trip'], consumers: ['passenger'], subject: 'rideId' } as const;
+/** Brought to a set-based handler. */
+export const RideNoted = defineEvent('ride.noted', SHAPE, WAY);
+/** The same, brought to an ordinary handler. */
+export const RideMarked = defineEvent('ride.marked', SHAPE, WAY);
 export type RideNoted = PayloadOf<typeof RideNoted>;
-export const EVENTS: readonly EventDefinition[] = [RideNoted];
+export const EVENTS: readonly EventDefinition[] = [RideNoted, RideMarked];
 
 /** What an ordinary event of the platform has. */
 export const BODY_BYTES = 300;

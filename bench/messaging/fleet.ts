@@ -4,18 +4,16 @@ import type { Pipeline } from './pipeline.ts';
 import { startFramework, startPolling, startRaw, type Polling } from './references.ts';
 import type { BenchRuntime } from './runtime.ts';
 
-interface Both {
-  without: Pipeline;
-  withInbox: Pipeline;
-}
+type Framework = Awaited<ReturnType<typeof startFramework>>;
 
 /** Everything that is measured: a publisher and a consumer process of each, which wait while others have their turn. */
 export interface Fleet {
   runtime: BenchRuntime;
   cabstand: Cabstand;
   raw: Pipeline;
+  rawBodyOnly: Pipeline;
   /** Null with `--no-references`. */
-  references: { nest: Both; golevelup: Both; typical: Polling; naive: Polling } | null;
+  references: { nest: Framework; golevelup: Framework; typical: Polling; naive: Polling } | null;
   /** Where a worker's program is. */
   file(name: string): string;
   stop(): Promise<void>;
@@ -28,7 +26,7 @@ export async function startFleet(runtime: BenchRuntime, withReferences: boolean)
   const file = await compileWorkers('bench/messaging/workers', [...OWN, ...(withReferences ? REFERENCES : [])]);
   // First, because it makes the tables that the references' inbox is in too.
   const cabstand = await startCabstand(runtime, file);
-  const raw = await startRaw(runtime, file);
+  const { raw, bodyOnly: rawBodyOnly } = await startRaw(runtime, file);
   const references = withReferences
     ? {
         nest: await startFramework(runtime, file('nest')),
@@ -42,7 +40,7 @@ export async function startFleet(runtime: BenchRuntime, withReferences: boolean)
     ...(references ? [references.nest.without, references.golevelup.without, references.typical] : []),
   ];
   return {
-    ...{ runtime, cabstand, raw, references, file },
+    ...{ runtime, cabstand, raw, rawBodyOnly, references, file },
     stop: async () => {
       await Promise.all(pipelines.flatMap(({ workers }) => [workers.publisher.stop(), workers.consumer.stop()]));
     },

@@ -33,9 +33,12 @@ export async function warmUp({ cabstand, raw, references }: Fleet): Promise<void
 
 const RATES = {
   cabstand: 'Cabstand: outbox, confirms, inbox; exactly one effect',
+  ordinary: 'Cabstand, ordinary handler: the same',
   raw: 'raw amqplib: confirms, acks; no database',
+  rawBodyOnly: 'raw amqplib without headers: confirms, acks; no database',
   nest: 'Nest RMQ: emit confirmed, acked by handler; no database',
   nestInbox: 'Nest RMQ + inbox: no duplicate effect, no outbox',
+  nestSql: 'Nest RMQ + inbox in SQL: the same',
   golevelup: 'golevelup: confirms, acks; no database',
   golevelupInbox: 'golevelup + inbox: no duplicate effect, no outbox',
   typical: 'polling outbox + inbox: as Cabstand, unordered beyond one poller',
@@ -44,7 +47,11 @@ const RATES = {
 type Name = keyof typeof RATES;
 
 export async function drain(fleet: Fleet, { rounds, events, random }: Effort): Promise<Figure[]> {
-  const { cabstand, raw, references: refs } = fleet;
+  const { cabstand, raw, rawBodyOnly, references: refs } = fleet;
+  const ordinary: Pipeline = {
+    ...cabstand,
+    drain: (count, options) => cabstand.drain(count, { ...options, ordinary: true }),
+  };
   const cpuUs: Partial<Record<Name, number[]>> = {};
   const of = (name: Name, pipeline: Pipeline, part: number) => ({
     [name]: prepared(pipeline, async () => {
@@ -57,10 +64,13 @@ export async function drain(fleet: Fleet, { rounds, events, random }: Effort): P
   });
   const rates = await inRounds<Name>('backlog, events/s', rounds, random, {
     ...of('cabstand', cabstand, 1),
+    ...of('ordinary', ordinary, 0.5),
     ...of('raw', raw, 1),
+    ...of('rawBodyOnly', rawBodyOnly, 0.5),
     ...(refs && {
       ...of('nest', refs.nest.without, 0.25),
       ...of('nestInbox', refs.nest.withInbox, 0.075),
+      ...of('nestSql', refs.nest.withSqlInbox, 0.075),
       ...of('golevelup', refs.golevelup.without, 0.25),
       ...of('golevelupInbox', refs.golevelup.withInbox, 0.075),
       ...of('typical', refs.typical, 0.075),

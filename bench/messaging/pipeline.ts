@@ -13,6 +13,8 @@ export interface Pipeline {
 
 export interface DrainOptions {
   bodyBytes?: number;
+  /** The library's: for a handler of one event at a time instead of a set-based one. */
+  ordinary?: boolean;
   /** Called when the backlog is there and the clock starts. */
   started?: () => void;
 }

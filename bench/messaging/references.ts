@@ -4,6 +4,7 @@ import { startWorker } from '../harness/processes.ts';
 import { BODY_BYTES, EVENTS, rideNoted } from './event.ts';
 import type { Pipeline } from './pipeline.ts';
 import type { BenchRuntime } from './runtime.ts';
+import type { InboxKind } from './workers/handling.ts';
 import type { Mode } from './workers/polling.ts';
 import type { ReferenceSettings } from './workers/raw.ts';
 
@@ -37,20 +38,22 @@ function withoutOutbox(workers: Pair, prepare: () => Promise<void>): Pipeline {
   };
 }
 
-/** amqplib alone: nothing that keeps the events is faster. */
-export async function startRaw(runtime: BenchRuntime, file: (name: string) => string): Promise<Pipeline> {
-  return withoutOutbox(await startPair(runtime, file('raw')), () => Promise.resolve());
+/** amqplib alone: nothing that keeps the events is faster. With the library's messages, and with their bodies only. */
+export async function startRaw(runtime: BenchRuntime, file: (name: string) => string) {
+  const workers = await startPair(runtime, file('raw'));
+  const of = (bodyOnly: boolean) => withoutOutbox(workers, () => workers.publisher.call('send', { bodyOnly }));
+  return { raw: of(false), bodyOnly: of(true) };
 }
 
 /** A framework's transport, with and without an inbox transaction for each message. */
 export async function startFramework(runtime: BenchRuntime, file: string) {
   const workers = await startPair(runtime, file);
-  const of = (withInbox: boolean) =>
+  const of = (inbox: InboxKind) =>
     withoutOutbox(workers, async () => {
       await runtime.emptyTables();
-      await workers.consumer.call('useInbox', { withInbox });
+      await workers.consumer.call('useInbox', { inbox });
     });
-  return { without: of(false), withInbox: of(true) };
+  return { without: of('none'), withInbox: of('entities'), withSqlInbox: of('sql') };
 }
 
 export interface Polling extends Pipeline {
@@ -65,7 +68,7 @@ export async function startPolling(runtime: BenchRuntime, file: (name: string) =
   const { publisher, consumer } = workers;
   const prepare = async () => {
     await runtime.emptyTables();
-    await consumer.call('useInbox', { withInbox: true });
+    await consumer.call('useInbox', { inbox: 'sql' });
   };
   const of = (mode: Mode): Polling => {
     const whilePolling = async <T>(measure: () => Promise<T>): Promise<T> => {

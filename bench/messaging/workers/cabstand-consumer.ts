@@ -1,12 +1,12 @@
 import 'reflect-metadata';
-import { connectMessaging, Delivery, Inbox, MessagingModule, Transactions } from '@cabstand/messaging';
+import { connectMessaging, Delivery, Inbox, MessagingModule, SET_BASED, Transactions } from '@cabstand/messaging';
 import { Controller, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { Ctx, EventPattern, Payload } from '@nestjs/microservices';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { serve } from '../../harness/worker.ts';
-import { EVENTS, RideNoted } from '../event.ts';
-import { INSERT_SEEN_RIDE } from '../tables.ts';
+import { EVENTS, RideMarked, RideNoted } from '../event.ts';
+import { INSERT_SEEN_RIDE, INSERT_SEEN_RIDES } from '../tables.ts';
 import type { ServiceSettings } from './cabstand-publisher.ts';
 import { DatabaseModule, openDatabase } from './database.ts';
 import { Tally } from './measuring.ts';
@@ -20,11 +20,23 @@ class RideEventsController {
     private readonly transactions: Transactions,
   ) {}
 
-  @EventPattern<string>(RideNoted.type)
-  onRideNoted(@Payload() ride: RideNoted, @Ctx() delivery: Delivery): Promise<void> {
+  @EventPattern<string>(RideMarked.type)
+  onRideMarked(@Payload() ride: RideNoted, @Ctx() delivery: Delivery): Promise<void> {
     return this.inbox.once(delivery, async (tx) => {
       this.transactions.afterCommit(() => tally.handled(ride.rideId));
       await tx.query(INSERT_SEEN_RIDE, [delivery.envelope.id, ride.rideId, ride.note]);
+    });
+  }
+
+  @EventPattern<string>(RideNoted.type, SET_BASED)
+  onRidesNoted(@Payload() _rides: RideNoted[], @Ctx() deliveries: Delivery<RideNoted>[]): Promise<void> {
+    return this.inbox.onceEach(deliveries, async (tx, fresh) => {
+      this.transactions.afterCommit(() => fresh.forEach(({ payload }) => tally.handled(payload.rideId)));
+      await tx.query(INSERT_SEEN_RIDES, [
+        fresh.map(({ envelope }) => envelope.id),
+        fresh.map(({ payload }) => payload.rideId),
+        fresh.map(({ payload }) => payload.note),
+      ]);
     });
   }
 }

@@ -4,7 +4,7 @@ import { NestFactory } from '@nestjs/core';
 import type { EntityManager } from 'typeorm';
 import { nowMs } from '../../harness/machine.ts';
 import { serve } from '../../harness/worker.ts';
-import { EVENTS, RideNoted, rideNoted } from '../event.ts';
+import { EVENTS, RideMarked, RideNoted, rideNoted } from '../event.ts';
 import { INSERT_RIDE } from '../tables.ts';
 import { DatabaseModule, openDatabase } from './database.ts';
 import { paced, usage, written, type Pace, type Writing } from './measuring.ts';
@@ -13,6 +13,13 @@ export interface ServiceSettings {
   databaseUrl: string;
   amqpUrl: string;
   managementUrl: string;
+}
+
+export interface Backlog {
+  rideIds: string[];
+  bodyBytes: number;
+  /** For an ordinary handler, that is one event at a time. */
+  ordinary: boolean;
 }
 
 /** The publishing service as in production, without its HTTP side. */
@@ -32,11 +39,12 @@ serve(async ({ databaseUrl, amqpUrl, managementUrl }: ServiceSettings) => {
 
   return {
     /** Rows as the outbox writes them, one for each ride, for making a backlog of. Nothing of it is committed. */
-    templates: async ({ rideIds, bodyBytes }: { rideIds: string[]; bodyBytes: number }) => {
+    templates: async ({ rideIds, bodyBytes, ordinary }: Backlog) => {
       const runner = dataSource.createQueryRunner();
       await runner.startTransaction();
       try {
-        for (const rideId of rideIds) await outbox.add(runner.manager, RideNoted, rideNoted(rideId, bodyBytes), 1);
+        for (const rideId of rideIds)
+          await outbox.add(runner.manager, ordinary ? RideMarked : RideNoted, rideNoted(rideId, bodyBytes), 1);
         const rows = (await runner.query('SELECT to_jsonb(outbox) AS row FROM outbox WHERE subject = ANY($1)', [
           rideIds,
         ])) as {

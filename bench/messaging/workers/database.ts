@@ -2,6 +2,7 @@ import { messagingEntities, messagingMigrations } from '@cabstand/messaging';
 import { Global, Module, type DynamicModule } from '@nestjs/common';
 import pg from 'pg';
 import { DataSource } from 'typeorm';
+import { SeenRide } from '../tables.ts';
 
 /** Each of the 16 writers has a connection; a service's relay has its own. */
 export const POOL_SIZE = 20;
@@ -12,7 +13,7 @@ export async function openDatabase(url: string, poolSize = POOL_SIZE): Promise<D
     driver: pg,
     url,
     poolSize,
-    entities: messagingEntities,
+    entities: [...messagingEntities, SeenRide],
     migrations: messagingMigrations,
     installExtensions: false,
   });

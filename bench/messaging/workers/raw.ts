@@ -18,7 +18,7 @@ export interface ReferenceSettings {
 
 /**
  * The limit: what amqplib and the broker can do with the same guarantees on the wire (persistent, a confirm for each
- * message, an acknowledgement for each), and no database at either end.
+ * message, an acknowledgement for each) and the same messages, and no database at either end.
  */
 serve(async ({ amqpUrl, role, queueArguments }: ReferenceSettings): Promise<Commands> => {
   const connection = await connect(amqpUrl, { noDelay: true });
@@ -36,13 +36,16 @@ serve(async ({ amqpUrl, role, queueArguments }: ReferenceSettings): Promise<Comm
     });
     return { ...tally.commands };
   }
+  let bodyOnly = false;
   const publish = (messageId: string, bodyBytes = BODY_BYTES) =>
     new Promise<void>((resolve, reject) => {
       const body = Buffer.from(JSON.stringify(rideNoted(messageId, bodyBytes)));
-      const options = { persistent: true, messageId, contentType: 'application/json' };
+      const bare = { persistent: true, messageId, contentType: 'application/json' };
+      const options = bodyOnly ? bare : { ...bare, mandatory: true, type: ROUTING_KEY, headers: headersOf(messageId) };
       channel.publish(EXCHANGE, ROUTING_KEY, body, options, (error) => (error ? reject(error as Error) : resolve()));
     });
   return {
+    send: (how: { bodyOnly: boolean }) => void ({ bodyOnly } = how),
     publish: async ({ count, bodyBytes }: { count: number; bodyBytes: number }) => {
       const startedAt = nowMs();
       await pipelined(count, WINDOW, () => publish(randomUUIDv7(), bodyBytes));
@@ -56,4 +59,15 @@ serve(async ({ amqpUrl, role, queueArguments }: ReferenceSettings): Promise<Comm
       }),
     usage,
   };
+});
+
+/** As the library sends them: what an event is called by, and who may read it without its body. */
+const headersOf = (id: string) => ({
+  'cloudEvents:specversion': '1.0',
+  'cloudEvents:id': id,
+  'cloudEvents:source': '/cabstand/trip',
+  'cloudEvents:type': ROUTING_KEY,
+  'cloudEvents:time': new Date().toISOString(),
+  'cloudEvents:subject': id,
+  'cloudEvents:sequence': 1,
 });
