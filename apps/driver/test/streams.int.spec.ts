@@ -1,4 +1,4 @@
-import { TripAccepted, TripArrived, TripCancelled, TripCompleted } from '@cabstand/contracts';
+import { TripAccepted, TripArrived, TripCancelled, TripCompleted, type GeoPoint } from '@cabstand/contracts';
 import { eventually } from '@cabstand/testing';
 import { randomUUIDv7 } from 'node:crypto';
 import { north, PICKUP, startPlatform, type Person, type Platform } from './harness.ts';
@@ -48,6 +48,38 @@ describe('a driver’s stream', () => {
       { data: { tripId, status: 'completed' } },
     ]);
     await resumed.close();
+  });
+
+  it('shows again where a passenger wanted to go only while the driver may take them there', async () => {
+    const roughly = ({ lat, lng }: GeoPoint) => ({
+      lat: Math.round(lat * 100) / 100,
+      lng: Math.round(lng * 100) / 100,
+    });
+    const [here, there] = [north(40_001.234), north(60_001.234)];
+    const driver = await platform.hire(here);
+    const again = (as: Person, point: object) =>
+      eventually(async () => {
+        const stream = await follow(as, 1, '0');
+        await eventually(() => expect(stream.events).not.toEqual([]));
+        await stream.close();
+        expect(stream.events[0]).toMatchObject({ event: 'offer', data: { pickup: point } });
+      });
+    const tripId = await platform.request(here);
+    const { offerId } = await platform.untilOffered(driver);
+    await again(driver, here);
+    await platform.answer(driver, offerId, 'accept');
+    const underWay = { tripId, passengerId: randomUUIDv7(), driverId: driver.id };
+    await platform.messages.publish(TripAccepted, underWay, { sequence: 2 });
+    await again(driver, here);
+    await platform.messages.publish(TripCompleted, { ...underWay, fareMinor: 1, currency: 'EUR' }, { sequence: 5 });
+    await again(driver, roughly(here));
+
+    const other = await platform.hire(there);
+    await platform.request(there);
+    const declined = await platform.untilOffered(other);
+    await again(other, there);
+    await platform.answer(other, declined.offerId, 'decline');
+    await again(other, roughly(there));
   });
 
   it('begins with the open offer, or with the trip under way', async () => {

@@ -6,8 +6,9 @@ import { DataSource, type EntityManager } from 'typeorm';
 import { z } from 'zod';
 import { Availability } from '../dispatch/availability.entity.ts';
 import { Dispatch } from '../dispatch/dispatch.entity.ts';
-import { toOfferView } from '../dispatch/offer.dto.ts';
+import { toOfferView, type OfferView } from '../dispatch/offer.dto.ts';
 import { Offer } from '../dispatch/offer.entity.ts';
+import { toldOfferPolicy } from '../dispatch/offer.policy.ts';
 import { workPolicy } from '../driver/driver.policy.ts';
 import { DriverEvent } from './driver-event.entity.ts';
 
@@ -69,7 +70,7 @@ export class DriverStream implements OnApplicationBootstrap, OnModuleDestroy {
       read: async (cursor) => {
         // A cursor from beyond the end is another driver's: start anew instead of waiting for ever.
         const isOurs = cursor !== null && BigInt(cursor) <= newest;
-        const news = isOurs ? await this.after(driverId, cursor) : await this.current(driverId);
+        const news = isOurs ? await this.after(principal, cursor) : await this.current(driverId);
         newest = BigInt(news.cursor);
         return news;
       },
@@ -77,7 +78,8 @@ export class DriverStream implements OnApplicationBootstrap, OnModuleDestroy {
     };
   }
 
-  private async after(driverId: string, cursor: string) {
+  private async after(me: Principal, cursor: string) {
+    const driverId = me.subject;
     const found = await this.dataSource
       .createQueryBuilder(DriverEvent, 'e')
       .where('e.driverId = :driverId AND e.sequence > :cursor', { driverId, cursor })
@@ -86,8 +88,23 @@ export class DriverStream implements OnApplicationBootstrap, OnModuleDestroy {
       .getMany();
     // The rest of a long absence is read at once, not with the next event.
     if (found.length === READ_AT_MOST) setImmediate(() => this.wake(driverId));
-    const events = found.map(({ sequence, event, data }): StreamEvent => ({ id: sequence, event, data }));
+    const show = found.some(({ event }) => event === 'offer') ? await this.toldOffers(me) : null;
+    const events = found.map(({ sequence: id, event, data }): StreamEvent => {
+      return { id, event, data: show && event === 'offer' ? show(data as OfferView) : data };
+    });
     return { events, cursor: found.at(-1)?.sequence ?? cursor };
+  }
+
+  /** What was offered once is shown as what has become of it allows. Asked after the events: it is as new as they are. */
+  private async toldOffers(me: Principal): Promise<(offer: OfferView) => object> {
+    const { driverIssuer, driverId, reservedTripId } = await this.dataSource.manager.findOneByOrFail(Availability, {
+      driverId: me.subject,
+    });
+    return (offer) => {
+      const isHeld = offer.tripId === reservedTripId;
+      const show = toldOfferPolicy.view(me, { driverIssuer, driverId, isHeld });
+      return { ...offer, pickup: show('pickup', offer.pickup), dropoff: show('dropoff', offer.dropoff) };
+    };
   }
 
   /** The open offer or the trip under way. The number is read first: what happens meanwhile is told again, not missed. */
