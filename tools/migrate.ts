@@ -14,7 +14,7 @@ import { useInfrastructure } from './runtime/infrastructure.ts';
 import { loadDotEnv, readSettings } from './runtime/settings.ts';
 
 /** The service's own data source, on another database than its environment names. Not yet connected. */
-async function dataSourceOf(service: ServiceName, url: string): Promise<DataSource> {
+export async function dataSourceOf(service: ServiceName, url: string): Promise<DataSource> {
   Object.assign(process.env, { ...dataKeys(service), ...process.env, DATABASE_URL: url });
   const { dataSource } = await load(`apps/${service}/src/data-source.ts`);
   return dataSource as DataSource;
@@ -95,7 +95,7 @@ const ACTIONS: Record<string, (source: DataSource, service: ServiceName, name?: 
 };
 
 /** Runs with the URL of the service's database, having started one if need be. */
-async function withDatabase<T>(service: ServiceName, work: (url: string) => Promise<T>): Promise<T> {
+export async function withDatabase<T>(service: ServiceName, work: (url: string) => Promise<T>): Promise<T> {
   loadDotEnv();
   const settings = readSettings();
   const given = settings.databaseUrls[service];

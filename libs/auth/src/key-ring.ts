@@ -25,7 +25,7 @@ export class KeyRing {
 
   /** The newest version. */
   get version(): number {
-    if (this.source.startsWith('file:') && Date.now() - this.readAtMs > REREAD_AFTER_MS) this.reread();
+    if (Date.now() - this.readAtMs > REREAD_AFTER_MS) this.reread();
     return Math.max(...this.keys.keys());
   }
 
@@ -38,7 +38,7 @@ export class KeyRing {
   /** @throws Error when the key isn't in the ring or is another one, or the box or its place was changed */
   open(box: Buffer, context: string): Buffer {
     const version = box[0] ?? 0;
-    if (!this.keys.has(version) && this.source.startsWith('file:')) this.reread();
+    if (!this.keys.has(version)) this.reread();
     const key = this.keys.get(version);
     if (!key) throw new Error(`there is no key-encryption key of version ${version}`);
     return unseal(key, box.subarray(1), `${version} ${context}`);
@@ -51,6 +51,7 @@ export class KeyRing {
 
   /** Opens such a box with whichever key does. @throws Error when none does */
   openBare(box: Buffer, context: string): Buffer {
+    if (Date.now() - this.readAtMs > REREAD_AFTER_MS) this.reread();
     for (const key of this.keys.values()) {
       try {
         return unseal(key, box, context);

@@ -92,7 +92,7 @@ export class PersonalData implements EntitySubscriberInterface<Row> {
   }
 
   private seal(row: Row, metadata: EntityMetadata, columns: EntityMetadata['columns']): void {
-    const open = columns.filter(({ propertyName }) => row[propertyName] != null && !isSealed(row[propertyName]));
+    const open = columns.filter(({ propertyName }) => isOpen(row[propertyName]));
     if (open.length === 0) return;
     const { tableName } = metadata;
     const id = idOf(row, metadata);
@@ -118,6 +118,7 @@ export class PersonalData implements EntitySubscriberInterface<Row> {
 }
 
 const isSealed = (value: unknown): boolean => value instanceof Uint8Array;
+const isOpen = (value: unknown): boolean => value !== undefined && value !== null && !isSealed(value);
 
 const known = new WeakMap<EntityMetadata, EntityMetadata['columns']>();
 
