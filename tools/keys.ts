@@ -51,7 +51,7 @@ async function signingKeys(command?: string, service?: (typeof ISSUING)[number],
   if (!service) throw new UsageError(`which service? one of ${ISSUING.join(', ')}`);
   const local = runningPlatform()?.services[service].url ?? `http://localhost:${readSettings().ports[service].http}`;
   const ask = async (method: string, path: string) => {
-    const url = `${values.url?.replace(/\/$/, '') ?? local}/v1/ops/signing-keys${path}`;
+    const url = `${at?.replace(/\/$/, '') ?? local}/v1/ops/signing-keys${path}`;
     return (await call<{ items: Key[] }>(method, url, { token: await token() })).body.items;
   };
   if (command === 'list') print(await ask('GET', ''));

@@ -63,6 +63,7 @@ export class KeyRing {
   }
 
   private reread(): void {
+    if (!this.source.startsWith('file:')) return;
     this.readAtMs = Date.now();
     try {
       this.keys = read(this.source);
