@@ -216,3 +216,46 @@ it('that are being fetched again keep nobody waiting', async () => {
   answer();
   await issuer.stop();
 });
+
+describe('where the OpenID configuration says', () => {
+  /** An issuer that says so itself: everything it serves is at one address. */
+  async function startDiscoverable(configure: (own: { issuer: string; jwks_uri: string }) => object, key: Key) {
+    const paths: string[] = [];
+    const server = createServer(({ url }, response) => {
+      paths.push(url!);
+      const { port } = server.address() as AddressInfo;
+      const issuer = `http://127.0.0.1:${port}/realms/city`;
+      const body = url!.endsWith('/.well-known/openid-configuration')
+        ? configure({ issuer, jwks_uri: `http://127.0.0.1:${port}/keys` })
+        : jwksOf(key);
+      response.writeHead(200, { connection: 'close' }).end(JSON.stringify(body));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}/realms/city`;
+    const trusted: TrustedIssuer = { issuer, discovery: true, algorithm: 'ES256', roles: ['operator'] };
+    return { trusted, paths, stop: () => new Promise((resolve) => server.close(resolve)) };
+  }
+
+  it('are found, and kept', async () => {
+    const key = createKey();
+    const issuer = await startDiscoverable((own) => own, key);
+    expect((await replica(issuer.trusted).find(issuer.trusted, key.kid)).equals(key.publicKey)).toBe(true);
+    expect(issuer.paths).toEqual(['/realms/city/.well-known/openid-configuration', '/keys']);
+    await issuer.stop();
+    await expect(replica(issuer.trusted).find(issuer.trusted, key.kid)).resolves.toBeDefined();
+  });
+
+  it.each<[string, (own: { issuer: string; jwks_uri: string }) => object]>([
+    ['is of another issuer', (own) => ({ ...own, issuer: 'https://evil.test' })],
+    ['is of the issuer with a slash behind', (own) => ({ ...own, issuer: `${own.issuer}/` })],
+    ['names no keys', ({ issuer }) => ({ issuer })],
+    ['names a file', (own) => ({ ...own, jwks_uri: 'file:///etc/passwd' })],
+    ['is none', () => []],
+  ])('are not looked for when it %s', async (_, configure) => {
+    const key = createKey();
+    const issuer = await startDiscoverable(configure, key);
+    await expect(replica(issuer.trusted).find(issuer.trusted, key.kid)).rejects.toEqual(refusal('ISSUER_UNAVAILABLE'));
+    expect(issuer.paths).not.toContain('/keys');
+    await issuer.stop();
+  });
+});

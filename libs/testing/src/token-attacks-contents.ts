@@ -1,7 +1,7 @@
 import { encode, strangers, twice, type Make, type Sample } from './token-forge.ts';
 
 const without = (object: object, name: string) => ({ ...object, [name]: undefined });
-const strangerJwk = () => strangers.ec.publicKey.export({ format: 'jwk' });
+const strangerJwk = () => strangers().ec.publicKey.export({ format: 'jwk' });
 /** Another spelling of the same bytes: the bits behind the last byte are set. */
 const noncanonical = (part: string) =>
   part.length % 4 === 0 ? `${part}=` : part.slice(0, -1) + String.fromCharCode(part.charCodeAt(part.length - 1) + 1);

@@ -5,7 +5,7 @@ const ORDER = Buffer.from('ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9c
 const spki = ({ forger }: Sample) => forger.publicKey.export({ type: 'spki', format: 'der' });
 const pem = ({ forger }: Sample) => forger.publicKey.export({ type: 'spki', format: 'pem' }).toString();
 const jwk = ({ forger }: Sample) => forger.publicKey.export({ format: 'jwk' });
-const strangerJwk = () => strangers.ec.publicKey.export({ format: 'jwk' });
+const strangerJwk = () => strangers().ec.publicKey.export({ format: 'jwk' });
 const hs256 = (sample: Sample, secret: string | Buffer, changes: object = {}) =>
   hmac({ ...sample.header, alg: 'HS256', ...changes }, sample.claims, secret);
 export const ALGORITHMS: Record<string, Make> = {
@@ -24,14 +24,14 @@ export const ALGORITHMS: Record<string, Make> = {
   'HMAC with an empty secret': (s) => hs256(s, ''),
   'HMAC-384 with the public key': (s) => hmac({ ...s.header, alg: 'HS384' }, s.claims, pem(s), 'sha384'),
   'HMAC-512 with the public key': (s) => hmac({ ...s.header, alg: 'HS512' }, s.claims, pem(s), 'sha512'),
-  'RS256 where ES256 is pinned': (s) => s.by(strangers.rsa.privateKey, { alg: 'RS256' }),
+  'RS256 where ES256 is pinned': (s) => s.by(strangers().rsa.privateKey, { alg: 'RS256' }),
   'RS256 in the header, ES256 in the signature': (s) => s.withHeader({ alg: 'RS256' }),
-  'an RSA signature under ES256': (s) => s.by(strangers.rsa.privateKey),
-  PS256: (s) => s.by(strangers.rsa.privateKey, { alg: 'PS256' }),
-  ES384: (s) => s.by(strangers.p384.privateKey, { alg: 'ES384' }, 'sha384'),
-  ES512: (s) => s.by(strangers.p521.privateKey, { alg: 'ES512' }, 'sha512'),
-  ES256K: (s) => s.by(strangers.k256.privateKey, { alg: 'ES256K' }),
-  EdDSA: (s) => s.by(strangers.ed.privateKey, { alg: 'EdDSA' }, null),
+  'an RSA signature under ES256': (s) => s.by(strangers().rsa.privateKey),
+  PS256: (s) => s.by(strangers().rsa.privateKey, { alg: 'PS256' }),
+  ES384: (s) => s.by(strangers().p384.privateKey, { alg: 'ES384' }, 'sha384'),
+  ES512: (s) => s.by(strangers().p521.privateKey, { alg: 'ES512' }, 'sha512'),
+  ES256K: (s) => s.by(strangers().k256.privateKey, { alg: 'ES256K' }),
+  EdDSA: (s) => s.by(strangers().ed.privateKey, { alg: 'EdDSA' }, null),
   'alg in lower case': (s) => s.withHeader({ alg: 'es256' }),
   'no alg': (s) => s.withHeader({ alg: undefined }),
   'alg null': (s) => s.withHeader({ alg: null }),
@@ -53,7 +53,7 @@ export const SIGNATURES: Record<string, Make> = {
     `${s.parts().slice(0, 2).join('.')}.${s.withClaims({ jti: randomUUID() }).split('.')[2]}`,
   'a signature over the payload alone': (s) => {
     const [header, payload] = s.parts();
-    return `${header}.${payload}.${signWith(strangers.ec.privateKey, payload)}`;
+    return `${header}.${payload}.${signWith(strangers().ec.privateKey, payload)}`;
   },
   'another subject under the old signature': (s) => {
     const [header, , signature] = s.parts();
@@ -61,11 +61,11 @@ export const SIGNATURES: Record<string, Make> = {
   },
   'another header under the old signature': (s) =>
     `${encode({ ...s.header, extra: 1 })}.${s.parts().slice(1).join('.')}`,
-  "a stranger's signature under a known kid": (s) => s.by(strangers.ec.privateKey),
+  "a stranger's signature under a known kid": (s) => s.by(strangers().ec.privateKey),
 };
 
 export const KIDS: Record<string, Make> = {
-  "a stranger's key under its own kid": (s) => s.by(strangers.ec.privateKey, { kid: randomUUID() }),
+  "a stranger's key under its own kid": (s) => s.by(strangers().ec.privateKey, { kid: randomUUID() }),
   'no kid': (s) => s.withHeader({ kid: undefined }),
   ...Object.fromEntries(
     Object.entries({
@@ -99,22 +99,22 @@ export const KIDS: Record<string, Make> = {
       '{{7*7}}',
     ].map((kid): [string, Make] => [`kid ${kid}, with an empty secret`, (s) => hs256(s, '', { kid })]),
   ),
-  'kid a path, signed by a stranger': (s) => s.by(strangers.ec.privateKey, { kid: '../../package.json' }),
+  'kid a path, signed by a stranger': (s) => s.by(strangers().ec.privateKey, { kid: '../../package.json' }),
 };
 
 export const KEY_SOURCES: Record<string, Make> = {
-  'jwk of a stranger': (s) => s.by(strangers.ec.privateKey, { jwk: strangerJwk() }),
-  'jwk of a stranger, no kid': (s) => s.by(strangers.ec.privateKey, { jwk: strangerJwk(), kid: undefined }),
+  'jwk of a stranger': (s) => s.by(strangers().ec.privateKey, { jwk: strangerJwk() }),
+  'jwk of a stranger, no kid': (s) => s.by(strangers().ec.privateKey, { jwk: strangerJwk(), kid: undefined }),
   'jwk beside a good signature': (s) => s.withHeader({ jwk: jwk(s) }),
-  'jku elsewhere': (s) => s.by(strangers.ec.privateKey, { jku: s.forger.bait }),
+  'jku elsewhere': (s) => s.by(strangers().ec.privateKey, { jku: s.forger.bait }),
   'jku elsewhere, with the issuer as user': (s) =>
-    s.by(strangers.ec.privateKey, { jku: s.forger.bait.replace('://', `://${new URL(s.forger.issuer).host}@`) }),
+    s.by(strangers().ec.privateKey, { jku: s.forger.bait.replace('://', `://${new URL(s.forger.issuer).host}@`) }),
   'jku beside a good signature': (s) => s.withHeader({ jku: s.forger.bait }),
-  'x5u elsewhere': (s) => s.by(strangers.ec.privateKey, { x5u: s.forger.bait }),
-  'x5u a file': (s) => s.by(strangers.ec.privateKey, { x5u: 'file:///etc/ssl/cert.pem' }),
+  'x5u elsewhere': (s) => s.by(strangers().ec.privateKey, { x5u: s.forger.bait }),
+  'x5u a file': (s) => s.by(strangers().ec.privateKey, { x5u: 'file:///etc/ssl/cert.pem' }),
   'x5c of a stranger': (s) =>
-    s.by(strangers.ec.privateKey, {
-      x5c: [strangers.ec.publicKey.export({ type: 'spki', format: 'der' }).toString('base64')],
+    s.by(strangers().ec.privateKey, {
+      x5c: [strangers().ec.publicKey.export({ type: 'spki', format: 'der' }).toString('base64')],
     }),
   'an issuer where the bait is': (s) =>
     s.forger.sign({ ...s.header, kid: randomUUID() }, { ...s.claims, iss: new URL(s.forger.bait).origin }),

@@ -38,15 +38,18 @@ export const hmac = (header: unknown, claims: unknown, secret: string | Buffer, 
 export const twice = (object: object, name: string, first: unknown = 'first'): string =>
   `{${JSON.stringify(name)}:${JSON.stringify(first)},${JSON.stringify(object).slice(1)}`;
 
-/** Keys that nobody trusts, of each kind that a token's header can name. */
-export const strangers = {
+const makeStrangers = () => ({
   ec: generateKeyPairSync('ec', { namedCurve: 'P-256' }),
   p384: generateKeyPairSync('ec', { namedCurve: 'P-384' }),
   p521: generateKeyPairSync('ec', { namedCurve: 'P-521' }),
   k256: generateKeyPairSync('ec', { namedCurve: 'secp256k1' }),
   rsa: generateKeyPairSync('rsa', { modulusLength: 2048 }),
   ed: generateKeyPairSync('ed25519'),
-};
+});
+let made: ReturnType<typeof makeStrangers> | undefined;
+
+/** Keys that nobody trusts, of each kind that a token's header can name. Made when they are needed: RSA takes long. */
+export const strangers = () => (made ??= makeStrangers());
 
 /** What the attacks change: a token that is good, and its parts. */
 export class Sample {
