@@ -1,6 +1,12 @@
-import { AuthModule, ownIssuer, sessionEntities, sessionMigrations, SessionsModule } from '@cabstand/auth';
+import { sessionEntities, sessionMigrations } from '@cabstand/auth';
 import { MessagingModule } from '@cabstand/messaging';
-import { DatabaseModule, serviceDatabase, tlsOf, type DatabaseConfig } from '@cabstand/service-defaults';
+import {
+  accountModules,
+  DatabaseModule,
+  serviceDatabase,
+  tlsOf,
+  type DatabaseConfig,
+} from '@cabstand/service-defaults';
 import { Global, Module, type DynamicModule } from '@nestjs/common';
 import type { Config } from './config.ts';
 import { Availability } from './dispatch/availability.entity.ts';
@@ -31,20 +37,7 @@ export const appModule = (config: Config): DynamicModule => ({
       tls: tlsOf(config)?.to(config.AMQP_TLS_NAME),
       managementUrl: config.AMQP_MANAGEMENT_URL,
     }),
-    AuthModule.forRoot({
-      audience: 'driver',
-      trustedIssuers: [ownIssuer(config.PUBLIC_URL, 'driver'), ...config.TRUSTED_ISSUERS],
-    }),
-    SessionsModule.forRoot({
-      issuer: config.PUBLIC_URL,
-      role: 'driver',
-      audience: ['driver', 'trip'],
-      keyEncryptionKeys: config.KEY_ENCRYPTION_KEY,
-      refreshTokenKey: config.REFRESH_TOKEN_KEY,
-      accessTokenTtlMs: config.ACCESS_TOKEN_TTL,
-      refreshTokenTtlMs: config.REFRESH_TOKEN_TTL,
-      accounts: DriverDirectory,
-    }),
+    ...accountModules(config, 'driver', DriverDirectory),
     DriverModule,
     PositionModule,
   ],

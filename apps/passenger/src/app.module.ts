@@ -1,6 +1,12 @@
-import { AuthModule, ownIssuer, sessionEntities, sessionMigrations, SessionsModule } from '@cabstand/auth';
+import { sessionEntities, sessionMigrations } from '@cabstand/auth';
 import { MessagingModule } from '@cabstand/messaging';
-import { DatabaseModule, serviceDatabase, tlsOf, type DatabaseConfig } from '@cabstand/service-defaults';
+import {
+  accountModules,
+  DatabaseModule,
+  serviceDatabase,
+  tlsOf,
+  type DatabaseConfig,
+} from '@cabstand/service-defaults';
 import { Module, type DynamicModule } from '@nestjs/common';
 import type { Config } from './config.ts';
 import { CreatePassengers1760000000000 } from './migrations/1760000000000-create-passengers.ts';
@@ -24,20 +30,7 @@ export class AppModule {
           tls: tlsOf(config)?.to(config.AMQP_TLS_NAME),
           managementUrl: config.AMQP_MANAGEMENT_URL,
         }),
-        AuthModule.forRoot({
-          audience: 'passenger',
-          trustedIssuers: [ownIssuer(config.PUBLIC_URL, 'passenger'), ...config.TRUSTED_ISSUERS],
-        }),
-        SessionsModule.forRoot({
-          issuer: config.PUBLIC_URL,
-          role: 'passenger',
-          audience: ['passenger', 'trip'],
-          keyEncryptionKeys: config.KEY_ENCRYPTION_KEY,
-          refreshTokenKey: config.REFRESH_TOKEN_KEY,
-          accessTokenTtlMs: config.ACCESS_TOKEN_TTL,
-          refreshTokenTtlMs: config.REFRESH_TOKEN_TTL,
-          accounts: PassengerDirectory,
-        }),
+        ...accountModules(config, 'passenger', PassengerDirectory),
         PassengerModule,
       ],
     };

@@ -22,4 +22,5 @@ export { SecurityEvents, type FloodKind } from './security-events.ts';
 export { ownIssuer, type SessionOptions } from './session-options.ts';
 export { sessionEntities, SessionsModule } from './sessions.module.ts';
 export { Sessions, type RevocationReason } from './sessions.service.ts';
+export { GUESS_LIMITS } from './sign-in-limits.ts';
 export { keyRingVariable, secretKeyVariable, TrustedIssuer, trustedIssuersVariable } from './variables.ts';

@@ -42,12 +42,14 @@ const UNITS_MS = { s: 1_000, m: 60_000, h: 3_600_000 } as const;
 const RATE = /^([1-9]\d{0,8})\/([1-9]\d{0,3})([smh])$/;
 
 export class LimitSettings {
+  readonly preset: 'local' | 'production';
   readonly limits: Readonly<Record<LimitName, Limit>>;
 
   /** @throws Error for a preset, limit or rate that does not exist */
   constructor(written = 'local') {
     const [preset, ...own] = written.split(',').map((item) => item.trim());
     if (preset !== 'local' && preset !== 'production') throw new Error('must begin with local or production');
+    this.preset = preset;
     const rates = new Map(
       Object.entries(LIMIT_RULES).map(([name, { production }]) => [name, preset === 'local' ? LOCAL : production]),
     );

@@ -1,3 +1,4 @@
+export { accountModules, accountsConfig } from './accounts.ts';
 export { bootstrap, startService, type AppModule, type RunningService, type ServiceOptions } from './bootstrap.ts';
 export { baseConfig, duration, loadConfig, port, wholeNumber, type BaseConfig } from './config.ts';
 export { Database, DatabaseModule, dataSourceOptions, type DatabaseOptions } from './database.ts';
@@ -5,6 +6,7 @@ export { EventStreams, type StreamEvent, type StreamSettings, type StreamSource 
 export { forgetAnswersAbout, Idempotent } from './idempotency.ts';
 export { Jobs } from './jobs.ts';
 export { ApiAccessReason, ApiAnswer, ApiProblems, ApiStream } from './openapi.ts';
+export { EncryptedOnRequest } from './openpgp.ts';
 export { page, pageOf, PageQuery, positionOf, type Page } from './page.ts';
 export { personal, PersonalData } from './personal-data.ts';
 export { Problem, RequestInvalid } from './problem.ts';
