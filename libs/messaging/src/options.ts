@@ -13,7 +13,7 @@ export class MessagingSettings {
   /** The contracts: which events exist, who publishes and who consumes them. */
   readonly events: readonly EventDefinition[] = EVENTS;
   /** Messages that the broker hands out ahead, for each queue. */
-  readonly prefetch: number = 300;
+  readonly prefetch: number = 500;
   /** Handlers that run at once, for each queue. Each holds a database connection: keep it below the pool's size. */
   readonly concurrency: number = 5;
   /** Events handled in one transaction when so many wait. With 1 each has a transaction of its own. */
