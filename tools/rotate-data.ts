@@ -28,6 +28,8 @@ interface SealedTable {
   column: string;
   /** Versions are written in front of all but the signing keys, which are few. */
   hasVersion: boolean;
+  /** A condition for the rows that are sealed, where some are not. */
+  only?: string;
   reseal: (ids: string[], box: Buffer) => Buffer;
 }
 
@@ -85,6 +87,17 @@ function tablesOf(dataSource: DataSource, personalData: PersonalData): SealedTab
       return keys.seal(keys.open(box, place), place);
     },
   };
+  const deadLetters: SealedTable = {
+    table: 'dead_letters',
+    primaryKey: [{ name: 'id', type: 'uuid' }],
+    column: 'body',
+    hasVersion: true,
+    only: 'sealed',
+    reseal: ([id], box) => {
+      const place = `dead_letters.body ${id}`;
+      return keys.seal(keys.open(box, place), place);
+    },
+  };
   const signingKeys: SealedTable = {
     table: 'signing_keys',
     primaryKey: [{ name: 'kid', type: 'text' }],
@@ -93,7 +106,7 @@ function tablesOf(dataSource: DataSource, personalData: PersonalData): SealedTab
     reseal: ([kid], box) => keys.sealBare(keys.openBare(box, kid!), kid!),
   };
   const signs = dataSource.entityMetadatas.some(({ tableName }) => tableName === 'signing_keys');
-  return [...rows, answers, ...(signs ? [signingKeys] : [])];
+  return [...rows, answers, deadLetters, ...(signs ? [signingKeys] : [])];
 }
 
 /** Once through the table, in the order of its primary key. */
@@ -108,7 +121,7 @@ async function pass(dataSource: DataSource, keys: Keys, sealed: SealedTable): Pr
       : '';
     const rows = await dataSource.query<Record<string, unknown>[]>(
       `SELECT ${names.join(', ')}, ${column} AS box FROM ${table}
-        WHERE ${column} IS NOT NULL ${hasVersion ? `AND get_byte(${column}, 0) <> ${keys.version}` : ''} ${after}
+        WHERE ${sealed.only ?? 'true'} AND ${column} IS NOT NULL ${hasVersion ? `AND get_byte(${column}, 0) <> ${keys.version}` : ''} ${after}
         ORDER BY ${names.join(', ')} LIMIT ${BATCH}`,
       last ?? [],
     );

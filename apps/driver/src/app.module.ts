@@ -36,6 +36,7 @@ export const appModule = (config: Config): DynamicModule => ({
       amqpUrl: config.AMQP_URL,
       tls: tlsOf(config)?.to(config.AMQP_TLS_NAME),
       managementUrl: config.AMQP_MANAGEMENT_URL,
+      keys: config.KEY_ENCRYPTION_KEY,
     }),
     ...accountModules(config, 'driver', DriverDirectory),
     DriverModule,

@@ -29,6 +29,7 @@ export class AppModule {
           amqpUrl: config.AMQP_URL,
           tls: tlsOf(config)?.to(config.AMQP_TLS_NAME),
           managementUrl: config.AMQP_MANAGEMENT_URL,
+          keys: config.KEY_ENCRYPTION_KEY,
         }),
         ...accountModules(config, 'passenger', PassengerDirectory),
         PassengerModule,

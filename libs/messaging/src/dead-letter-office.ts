@@ -3,7 +3,8 @@ import { Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { DataSource, Raw, type EntityManager, type FindOptionsWhere } from 'typeorm';
 import { PublishConnection } from './broker-connection.ts';
 import { ConfirmedPublisher, type Outcome } from './confirmed-publisher.ts';
-import { replayOf } from './message.ts';
+import { placeOfBody } from './dead-letters.ts';
+import { CLOUD_EVENTS, replayOf } from './message.ts';
 import { DeadLetter } from './messaging.entities.ts';
 import { MessagingSettings } from './options.ts';
 import { Transactions } from './transactions.ts';
@@ -43,7 +44,10 @@ export interface ReplayFilter {
   before?: string;
 }
 
-const SUMMARY = `id, queue, message_id AS "messageId", type, reason, detail, attempts, octet_length(body) AS "sizeBytes",
+/** Version of the key, nonce and tag. */
+const SEAL_BYTES = 29;
+
+const SUMMARY = `id, queue, message_id AS "messageId", type, reason, detail, attempts, octet_length(body) - CASE WHEN sealed THEN ${SEAL_BYTES} ELSE 0 END AS "sizeBytes",
   to_char(dead_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS "deadAt"`;
 
 /** Where an operator looks through the dead letters, sends them again or throws them away. */
@@ -74,8 +78,17 @@ export class DeadLetterOffice implements OnModuleDestroy {
     );
   }
 
-  get(id: string): Promise<DeadLetter | null> {
-    return this.dataSource.manager.findOneBy(DeadLetter, { id });
+  async get(id: string): Promise<DeadLetter | null> {
+    const letter = await this.dataSource.manager.findOneBy(DeadLetter, { id });
+    if (letter) letter.body = this.bodyOf(letter);
+    return letter;
+  }
+
+  /** Deletes what was said of somebody who is being erased: the dead events whose subject they are. */
+  async forget(tx: EntityManager, subject: string): Promise<void> {
+    await tx.query(`DELETE FROM dead_letters WHERE properties -> 'headers' ->> '${CLOUD_EVENTS}subject' = $1`, [
+      subject,
+    ]);
   }
 
   /** @throws DomainError NOT_FOUND; BROKER_UNAVAILABLE, and then it is still here */
@@ -142,8 +155,14 @@ export class DeadLetterOffice implements OnModuleDestroy {
     // A blocked broker takes the bytes and handles them some time later: better not to begin.
     if (!this.publisher.ready) return 'lost';
     const exchange = retryExchange(this.settings.service);
-    const sent = this.publisher.publish(exchange, letter.queue, letter.body, replayOf(letter));
+    const sent = this.publisher.publish(exchange, letter.queue, this.bodyOf(letter), replayOf(letter));
     return Promise.race([sent, sleep(CONFIRM_MS).then((): Outcome => 'lost')]);
+  }
+
+  private bodyOf({ id, body, sealed }: DeadLetter): Buffer {
+    if (!sealed) return body;
+    if (!this.settings.keys) throw new Error('a dead letter is sealed, and there are no keys');
+    return this.settings.keys.open(body, placeOfBody(id));
   }
 
   /** To the microsecond: a Date would leave out what died in this millisecond. */

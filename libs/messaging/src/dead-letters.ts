@@ -62,12 +62,14 @@ export class DeadLetters {
     const { properties, content } = message;
     const headers = properties.headers ?? {};
     const { attempt, history } = failuresOf(headers);
+    const id = deadLetterId(queue, message);
+    const { keys } = this.settings;
     const reason = headers[HEADERS.reason] ?? brokersReason(headers);
     // The row may be there: moved twice, or about to be deleted by the replay that brought the message back. Unlike
     // DO NOTHING, an update waits for that transaction, and inserts when the row is gone.
     await this.dataSource.query(
-      `INSERT INTO dead_letters (id, queue, message_id, type, reason, detail, attempts, history, properties, body)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+      `INSERT INTO dead_letters (id, queue, message_id, type, reason, detail, attempts, history, properties, body, sealed)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
        ON CONFLICT (id) DO UPDATE SET reason = EXCLUDED.reason, detail = EXCLUDED.detail, history = EXCLUDED.history`,
       [
         deadLetterId(queue, message),
@@ -79,11 +81,15 @@ export class DeadLetters {
         attempt,
         JSON.stringify(storable(history)),
         JSON.stringify(storable(properties)),
-        content,
+        keys ? keys.seal(content, placeOfBody(id)) : content,
+        keys !== undefined,
       ],
     );
   }
 }
+
+/** What a sealed body is bound to. */
+export const placeOfBody = (id: string) => `dead_letters.body ${id}`;
 
 /** Set aside by the broker itself, because the message took the process down too often. */
 function brokersReason(headers: Record<string, unknown>): string {

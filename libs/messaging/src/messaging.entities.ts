@@ -54,8 +54,9 @@ export class DeadLetter {
   @Column('jsonb') history!: { at: string; error: string }[];
   /** AMQP properties, headers among them. */
   @Column('jsonb') properties!: Record<string, unknown>;
-  /** The original bytes. */
+  /** The original bytes; sealed in the database where there are keys. */
   @Column('bytea') body!: Buffer;
+  @Column('boolean', { default: false }) sealed!: boolean;
   @Column('timestamptz', { name: 'dead_at', default: () => 'now()' }) deadAt!: Date;
 }
 

@@ -1,6 +1,12 @@
 import type { SecureContextOptions } from 'node:tls';
 import { EVENTS, type EventDefinition, type ServiceName } from '@cabstand/contracts';
 
+/** AES-GCM boxes that open with the same keys in the same place. */
+export interface SealingKeys {
+  seal(plaintext: Buffer, place: string): Buffer;
+  open(box: Buffer, place: string): Buffer;
+}
+
 /** The options with their defaults; a class, so that it can be injected. */
 export class MessagingSettings {
   /** Whose outbox, queues and exchanges these are. */
@@ -33,6 +39,8 @@ export class MessagingSettings {
   /** How long an id is remembered: longer than any outage plus its backlog. */
   readonly inboxKeepMs: number = 14 * 24 * 60 * 60 * 1_000;
   readonly topologyCheckEveryMs: number = 60_000;
+  /** Seals the bodies of dead letters, which may say anything of anybody and are kept until somebody looks. */
+  readonly keys?: SealingKeys;
 
   constructor(options: MessagingOptions) {
     Object.assign(this, Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)));

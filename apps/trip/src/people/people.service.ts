@@ -1,4 +1,5 @@
 import { DomainError, type PassengerUpdated, type Vehicle } from '@cabstand/contracts';
+import { DeadLetterOffice } from '@cabstand/messaging';
 import { forgetAnswersAbout, PersonalData } from '@cabstand/service-defaults';
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
@@ -19,7 +20,10 @@ export interface DriverProfile {
  */
 @Injectable()
 export class PeopleService {
-  constructor(private readonly personalData: PersonalData) {}
+  constructor(
+    private readonly personalData: PersonalData,
+    private readonly deadLetters: DeadLetterOffice,
+  ) {}
 
   passengerProfile(tx: EntityManager, { passengerId, firstName }: PassengerUpdated, sequence: number) {
     const profile = this.personalData.sealed('passengers', passengerId, { first_name: firstName });
@@ -47,11 +51,13 @@ export class PeopleService {
     });
     await tx.query('UPDATE trips SET cancel_reason = NULL, data_key = NULL WHERE passenger_id = $1', [passengerId]);
     await eraseComments(tx, passengerId);
+    await this.deadLetters.forget(tx, passengerId);
   }
 
   async eraseDriver(tx: EntityManager, driverId: string): Promise<void> {
     await tx.query('UPDATE trips SET cancel_reason = NULL, data_key = NULL WHERE driver_id = $1', [driverId]);
     await eraseComments(tx, driverId);
+    await this.deadLetters.forget(tx, driverId);
     const nobody = { first_name: null, vehicle: null, data_key: null };
     await keepNewest(tx, 'drivers', driverId, 'profile_sequence', ERASED_SEQUENCE, nobody);
   }
