@@ -72,7 +72,7 @@ export class DeadLetters {
        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
        ON CONFLICT (id) DO UPDATE SET reason = EXCLUDED.reason, detail = EXCLUDED.detail, history = EXCLUDED.history`,
       [
-        deadLetterId(queue, message),
+        id,
         queue,
         storable(properties.messageId ?? null),
         storable(headers[`${CLOUD_EVENTS}type`] ?? properties.type ?? null),

@@ -4,7 +4,7 @@ import { Column, Entity, Index, PrimaryColumn, PrimaryGeneratedColumn } from 'ty
 @Entity('outbox')
 @Index('outbox_fresh', ['partition', 'position'], { where: 'refused_at IS NULL' })
 @Index('outbox_refused', ['partition', 'refusedAt'], { where: 'refused_at IS NOT NULL' })
-@Index('outbox_refused_subject', ['subject'], { where: 'refused_at IS NOT NULL' })
+@Index('outbox_subject', ['subject'])
 export class OutboxMessage {
   @PrimaryGeneratedColumn('identity', { type: 'bigint', generatedIdentity: 'ALWAYS' }) position!: string;
   /** CloudEvents `id`, and the message's id in the broker. */

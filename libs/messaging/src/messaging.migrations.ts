@@ -33,5 +33,44 @@ export class Messaging1700000000000 implements MigrationInterface {
   }
 }
 
+/**
+ * Tells at once whether an aggregate has an earlier row, refused or not. The space of what was published is taken
+ * back before the next backlog grows the table.
+ */
+export class FindOutboxBySubject1700000000100 implements MigrationInterface {
+  readonly name = 'FindOutboxBySubject1700000000100';
+
+  async up(runner: QueryRunner): Promise<void> {
+    await runner.query(`
+      CREATE INDEX "outbox_subject" ON "outbox" ("subject");
+      DROP INDEX "outbox_refused_subject";
+      ALTER TABLE "outbox" SET (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000)`);
+  }
+
+  async down(runner: QueryRunner): Promise<void> {
+    await runner.query(`
+      ALTER TABLE "outbox" RESET (autovacuum_vacuum_scale_factor, autovacuum_vacuum_threshold);
+      CREATE INDEX "outbox_refused_subject" ON "outbox" ("subject") WHERE refused_at IS NOT NULL;
+      DROP INDEX "outbox_subject"`);
+  }
+}
+
+class SealDeadLetters1770000000100 implements MigrationInterface {
+  readonly name = 'SealDeadLetters1770000000100';
+
+  async up(runner: QueryRunner): Promise<void> {
+    // Those that are there stay as they are, and go when an operator has dealt with them.
+    await runner.query('ALTER TABLE dead_letters ADD sealed boolean NOT NULL DEFAULT false');
+  }
+
+  async down(runner: QueryRunner): Promise<void> {
+    await runner.query('DELETE FROM dead_letters WHERE sealed; ALTER TABLE dead_letters DROP sealed');
+  }
+}
+
 /** Creates the tables of `messagingEntities`; runs before the service's own migrations. */
-export const messagingMigrations = [Messaging1700000000000];
+export const messagingMigrations = [
+  Messaging1700000000000,
+  FindOutboxBySubject1700000000100,
+  SealDeadLetters1770000000100,
+];
