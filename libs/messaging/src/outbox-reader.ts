@@ -20,6 +20,8 @@ const COLUMNS = `position, id, partition, exchange, type, subject, sequence, pay
 /**
  * - A crash after a commit that isn't on disk yet publishes again, which the inbox drops.
  * - A session that has fallen silent (a frozen process, a dead host) loses its locks.
+ * - An outbox is empty one moment and has a million rows the next, and statistics say neither: left to itself the
+ *   planner fetches and sorts all of them for each batch. There is an index for whatever is asked here.
  */
 const SESSION = [
   'synchronous_commit=off',
@@ -27,7 +29,32 @@ const SESSION = [
   'tcp_keepalives_idle=10',
   'tcp_keepalives_interval=5',
   'tcp_keepalives_count=3',
+  ...['seqscan', 'bitmapscan', 'sort', 'hashjoin', 'mergejoin'].map((way) => `enable_${way}=off`),
 ];
+
+/**
+ * The first rows of each partition. As a range instead of an equation, a partition doesn't let the planner take
+ * the primary key for as good an order and pass all rows of the others.
+ */
+const ofEach = (order: string, where: string) => `
+  SELECT o.* FROM unnest($1::smallint[]) AS p(partition) CROSS JOIN LATERAL (
+    SELECT ${COLUMNS} FROM outbox WHERE outbox.partition BETWEEN p.partition AND p.partition AND ${where}
+    ORDER BY ${order} LIMIT $2) AS o`;
+/** By their names, because a lower position may become visible later. */
+const NOT_UNDER_WAY = 'refused_at IS NULL AND position <> ALL($3::bigint[])';
+const OLDEST = ofEach('outbox.partition, position', NOT_UNDER_WAY);
+/** A row is marked as waiting once, so that a long queue behind refused ones isn't read over and over. */
+const OLDEST_MARKED = `
+  WITH fresh AS MATERIALIZED (${OLDEST}), waiting AS (
+    UPDATE outbox SET refused_at = 'infinity' WHERE position IN (SELECT position FROM fresh WHERE EXISTS (
+      SELECT FROM outbox AS earlier WHERE earlier.subject = fresh.subject AND earlier.refused_at IS NOT NULL))
+    RETURNING position)
+  SELECT *, position IN (SELECT position FROM waiting) AS waits FROM fresh ORDER BY position`;
+/** Who sees an event sees those before it of its aggregate, which were committed under the same row's lock. */
+const NEWEST = `${ofEach('outbox.partition DESC, position DESC', NOT_UNDER_WAY)} WHERE NOT EXISTS (
+  SELECT FROM outbox AS earlier WHERE earlier.subject = o.subject AND earlier.position < o.position) ORDER BY o.position`;
+const REFUSED = `
+  ${ofEach('outbox.partition, refused_at', "refused_at < 'infinity'")} ORDER BY o."refusedAt" LIMIT $2`;
 
 export interface Batch {
   rows: OutboxMessage[];
@@ -94,38 +121,20 @@ export class OutboxReader {
   /** The next rows of each partition after those `underWay`, and whether there may be more. */
   async fresh(limit: number, underWay: OutboxMessage[] = []): Promise<Batch> {
     if (this.held.size === 0) return { rows: [], more: false };
-    // By their names, because a lower position may become visible later.
-    const fresh = `
-      SELECT o.* FROM unnest($1::smallint[]) AS p(partition) CROSS JOIN LATERAL (
-        SELECT ${COLUMNS} FROM outbox
-        WHERE partition = p.partition AND refused_at IS NULL AND position <> ALL($3::bigint[])
-        ORDER BY position LIMIT $2) AS o`;
-    // A row is marked as waiting once, so that a long queue behind refused ones isn't read over and over.
-    const query = this.anyRefused
-      ? `WITH fresh AS MATERIALIZED (${fresh}), waiting AS (
-           UPDATE outbox SET refused_at = 'infinity'
-           WHERE position IN (SELECT position FROM fresh WHERE EXISTS (
-             SELECT 1 FROM outbox AS earlier WHERE earlier.subject = fresh.subject AND earlier.refused_at IS NOT NULL))
-           RETURNING position)
-         SELECT fresh.*, waiting.position IS NOT NULL AS waits FROM fresh LEFT JOIN waiting USING (position)
-         ORDER BY position`
-      : `${fresh} ORDER BY o.position`;
     const each = Math.ceil(limit / this.held.size);
-    const { rows } = await this.client.query<OutboxMessage & { waits?: boolean }>(query, [
-      [...this.held],
-      each,
-      underWay.map(({ position }) => position),
-    ]);
+    const query = this.anyRefused ? OLDEST_MARKED : `${OLDEST} ORDER BY o.position`;
+    const rows = await this.read<OutboxMessage & { waits?: boolean }>(query, each, underWay);
     return { rows: rows.filter(({ waits }) => !waits), more: rows.length >= each };
+  }
+
+  /** The last rows of each partition, of aggregates that have no earlier one: nothing of a backlog is before them. */
+  newest(limit: number, underWay: OutboxMessage[]): Promise<OutboxMessage[]> {
+    return this.read(NEWEST, Math.ceil(limit / this.held.size), underWay);
   }
 
   /** Refused rows, those that were tried the longest ago first. */
   async refused(limit: number): Promise<OutboxMessage[]> {
-    const { rows } = await this.client.query<OutboxMessage>(
-      `SELECT ${COLUMNS} FROM outbox WHERE partition = ANY($1::smallint[]) AND refused_at < 'infinity'
-       ORDER BY refused_at LIMIT $2`,
-      [[...this.held], limit],
-    );
+    const rows = await this.read(REFUSED, limit);
     this.anyRefused = rows.length > 0;
     return rows;
   }
@@ -144,6 +153,12 @@ export class OutboxReader {
     await this.client.query('UPDATE outbox SET refused_at = now() WHERE position = ANY($1::bigint[])', [
       rows.map((row) => row.position),
     ]);
+  }
+
+  private async read<T extends OutboxMessage>(query: string, limit: number, underWay?: OutboxMessage[]): Promise<T[]> {
+    const positions = underWay?.map(({ position }) => position);
+    const { rows } = await this.client.query<T>(query, [[...this.held], limit, ...(positions ? [positions] : [])]);
+    return rows;
   }
 
   async close(): Promise<void> {

@@ -14,6 +14,8 @@ import { contextOf, traceparentOf } from './trace-context.ts';
 import { Backoff, Bell, outline, within } from './waiting.ts';
 
 const BATCH_ROWS = 500;
+/** While there is a backlog, each batch takes along what was committed last, so that it doesn't wait for all of that. */
+const NEWEST_ROWS = 100;
 /** Refused events are tried again a few at a time until one gets through. */
 const PROBE_ROWS = 20;
 const PROBE_EVERY_MS = { shortest: 1_000, longest: 30_000 };
@@ -140,7 +142,10 @@ export class Relay {
     const until = Date.now() + this.settings.pollEveryMs;
     const turn = async () => {
       await this.settle(reader, before);
-      return more && Date.now() < until ? reader.fresh(BATCH_ROWS, rows) : { rows: [], more: false };
+      if (!more || Date.now() >= until) return { rows: [], more: false };
+      const next = await reader.fresh(BATCH_ROWS, rows);
+      if (next.more) next.rows.push(...(await reader.newest(NEWEST_ROWS, [...rows, ...next.rows])));
+      return next;
     };
     while (rows.length > 0) {
       const [published, next] = await Promise.all([this.publish(reader, rows), turn()]);
