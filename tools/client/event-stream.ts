@@ -10,6 +10,7 @@ export interface StreamEvent {
 export interface StreamOptions {
   token: string;
   lastEventId?: string;
+  headers?: Record<string, string>;
   signal?: AbortSignal;
   /** Told the server's `retry:` in milliseconds. */
   onRetry?: (retryMs: number) => void;
@@ -28,6 +29,7 @@ export async function* readEvents(url: string, options: StreamOptions): AsyncGen
     headers: headersOf({
       token: options.token,
       headers: {
+        ...options.headers,
         accept: 'text/event-stream',
         ...(options.lastEventId === undefined ? {} : { 'last-event-id': options.lastEventId }),
       },

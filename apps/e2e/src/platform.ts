@@ -17,6 +17,8 @@ export interface PlatformOptions {
   replicas?: Partial<Record<ServiceName, number>>;
   /** Settings for every service, on top of what they need. */
   env?: Record<string, string>;
+  /** Issuers that every service trusts beside those it needs, as elements of TRUSTED_ISSUERS. */
+  alsoTrusted?: object[];
   /** Where a service's database is made; all on the run's server unless told. */
   postgresUrls?: Partial<Record<ServiceName, string>>;
 }
@@ -51,8 +53,9 @@ export class Platform {
       perService(() => freePort()),
     ]);
     const databases = await perService((service) => createTestDatabase(service, options.postgresUrls?.[service]));
+    const { env: extra = {}, alsoTrusted = [] } = options;
     const environments = perServiceNow((service) =>
-      environmentOf(service, { broker, operators, ports, database: databases[service], extra: options.env ?? {} }),
+      environmentOf(service, { broker, operators, ports, database: databases[service], extra, alsoTrusted }),
     );
     const services = await perService(async (service) => {
       const first = await ServiceProcess.prepare(service, environments[service], ports[service]);
@@ -103,10 +106,11 @@ interface Surroundings {
   ports: PerService<number>;
   database: TestDatabase;
   extra: Record<string, string>;
+  alsoTrusted: object[];
 }
 
 function environmentOf(service: ServiceName, around: Surroundings): Record<string, string> {
-  const { broker, operators, ports, database, extra } = around;
+  const { broker, operators, ports, database, extra, alsoTrusted } = around;
   const issuerOf = (issuing: 'passenger' | 'driver') => {
     const issuer = `http://127.0.0.1:${ports[issuing]}`;
     return { issuer, jwksUri: `${issuer}/.well-known/jwks.json`, algorithm: 'ES256', roles: [issuing] };
@@ -122,7 +126,7 @@ function environmentOf(service: ServiceName, around: Surroundings): Record<strin
     DATABASE_URL: database.url,
     AMQP_URL: broker.urlFor(service),
     AMQP_MANAGEMENT_URL: broker.managementUrlFor(service),
-    TRUSTED_ISSUERS: JSON.stringify([...issuers, operators.trustedIssuer('operator')]),
+    TRUSTED_ISSUERS: JSON.stringify([...issuers, operators.trustedIssuer('operator'), ...alsoTrusted]),
     KEY_ENCRYPTION_KEY: randomBytes(32).toString('base64'),
     ...(service === 'trip' ? {} : signing),
     ...extra,

@@ -1,5 +1,5 @@
 import { eventually } from '@cabstand/testing';
-import { readEvents, type StreamEvent } from '../../../tools/client/event-stream.ts';
+import { readEvents, type StreamEvent, type StreamOptions } from '../../../tools/client/event-stream.ts';
 
 /** One connection of a stream, read in the background into a list that tests look at. */
 export class StreamReader {
@@ -10,10 +10,15 @@ export class StreamReader {
   isClosed = false;
   readonly #leaving = new AbortController();
 
-  static async open(url: string, token: string, lastEventId?: string): Promise<StreamReader> {
+  static async open(
+    url: string,
+    token: string,
+    lastEventId?: string,
+    headers: Record<string, string> = {},
+  ): Promise<StreamReader> {
     const reader = new StreamReader();
     const opened = Promise.withResolvers<void>();
-    void reader.#read(url, token, lastEventId, opened.resolve);
+    void reader.#read(url, { token, headers, ...(lastEventId === undefined ? {} : { lastEventId }) }, opened.resolve);
     await opened.promise;
     if (reader.error) throw reader.error;
     return reader;
@@ -45,12 +50,11 @@ export class StreamReader {
     this.#leaving.abort();
   }
 
-  async #read(url: string, token: string, lastEventId: string | undefined, opened: () => void): Promise<void> {
+  async #read(url: string, options: StreamOptions, opened: () => void): Promise<void> {
     const signal = this.#leaving.signal;
     const onRetry = (ms: number) => (this.retryMs = ms);
-    const resume = lastEventId === undefined ? {} : { lastEventId };
     try {
-      for await (const event of readEvents(url, { token, signal, onRetry, onOpen: opened, ...resume }))
+      for await (const event of readEvents(url, { ...options, signal, onRetry, onOpen: opened }))
         this.events.push(event);
     } catch (error) {
       if (!signal.aborted) this.error = error as Error;
