@@ -166,6 +166,15 @@ describe('positions', () => {
     const [kept] = await platform.rows<{ lat: number }>('SELECT lat FROM positions WHERE driver_id = $1', [driver.id]);
     expect(kept!.lat).toBeCloseTo(north(10).lat, 9);
   });
+
+  it('may be as small as a number can be', async () => {
+    const driver = await platform.signUp();
+    const least = { lat: 5e-324, lng: -5e-324, headingDeg: 5e-324, speedMps: 1e-46, at: now() };
+    const answer = await platform.call('POST', '/v1/drivers/me/positions', { as: driver, body: { points: [least] } });
+    expect(answer).toMatchObject({ status: 202, body: { accepted: 1 } });
+    const kept = await platform.rows('SELECT heading_deg, speed_mps FROM positions WHERE driver_id = $1', [driver.id]);
+    expect(kept).toEqual([{ heading_deg: 0, speed_mps: 0 }]);
+  });
 });
 
 describe('offers', () => {

@@ -77,9 +77,12 @@ export class PositionService {
 
 const toPoint = ({ lat, lng, at, headingDeg, speedMps }: PositionReport['points'][number]): Point => ({
   ...{ lat, lng, at: new Date(at) },
-  headingDeg: headingDeg ?? null,
-  speedMps: speedMps ?? null,
+  headingDeg: single(headingDeg),
+  speedMps: single(speedMps),
 });
+
+/** As exact as its column: PostgreSQL refuses what it would have to round to nothing. */
+const single = (value: number | undefined): number | null => (value === undefined ? null : Math.fround(value));
 
 function toTrack(row: Position | null): Track {
   if (!row) return { last: null, suspect: null };
