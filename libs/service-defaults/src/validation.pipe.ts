@@ -15,6 +15,11 @@ class ValidationPipe extends StandardSchemaValidationPipe {
       throw new RequestInvalid(error.errors.map(({ message }) => ({ path: metadata.data!, message })));
     }
   }
+
+  /** Nest would take `constructor` and `prototype` away in silence. Schemas refuse them, as any unknown field. */
+  protected override stripProtoKeys(): void {
+    // `__proto__` has been refused with the body that it stood in.
+  }
 }
 
 /** Checks `@Body({ schema })`, `@Query({ schema })` and `@Param('id', { schema })`: 400 REQUEST_INVALID. */

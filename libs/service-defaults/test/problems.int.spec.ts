@@ -40,6 +40,7 @@ test.each([
   ['malformed JSON', '{"text": ', JSON_HEADERS, 400, 'REQUEST_MALFORMED'],
   ['NaN', '{"text": NaN}', JSON_HEADERS, 400, 'REQUEST_MALFORMED'],
   ['a prototype', '{"text": "a", "__proto__": {"admin": true}}', JSON_HEADERS, 400, 'REQUEST_MALFORMED'],
+  ['a constructor', '{"text": "a", "constructor": "b"}', JSON_HEADERS, 400, 'REQUEST_INVALID'],
   ['an empty body', '', JSON_HEADERS, 400, 'REQUEST_INVALID'],
   ['a list', '[]', JSON_HEADERS, 400, 'REQUEST_INVALID'],
   ['null', 'null', JSON_HEADERS, 400, 'REQUEST_INVALID'],
