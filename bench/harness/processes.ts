@@ -33,8 +33,10 @@ export async function compileWorkers(folder: string, names: readonly string[]): 
   return (name) => join(out, `${name}.js`);
 }
 
-export async function startWorker(file: string, settings: unknown): Promise<Worker> {
+/** `quiet`: what it prints is thrown away, as when a service logs. */
+export async function startWorker(file: string, settings: unknown, { quiet = false } = {}): Promise<Worker> {
   const child = fork(file, [], {
+    stdio: ['ignore', quiet ? 'ignore' : 'inherit', 'inherit', 'ipc'],
     execArgv: ['--enable-source-maps', '--no-warnings'],
     env: { ...process.env, NODE_ENV: 'production' },
   });

@@ -29,7 +29,7 @@ class RideEventsController {
   }
 
   @EventPattern<string>(RideNoted.type, SET_BASED)
-  onRidesNoted(@Payload() _rides: RideNoted[], @Ctx() deliveries: Delivery<RideNoted>[]): Promise<void> {
+  onRidesNoted(@Ctx() deliveries: Delivery<RideNoted>[]): Promise<void> {
     return this.inbox.onceEach(deliveries, async (tx, fresh) => {
       this.transactions.afterCommit(() => fresh.forEach(({ payload }) => tally.handled(payload.rideId)));
       await tx.query(INSERT_SEEN_RIDES, [
