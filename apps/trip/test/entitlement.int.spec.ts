@@ -1,5 +1,7 @@
+import { SecurityEvents } from '@cabstand/auth';
 import { DriverMoved } from '@cabstand/contracts';
 import { eventually } from '@cabstand/testing';
+import { randomUUIDv7 } from 'node:crypto';
 import type { TripView } from '../src/trip/trip.dto.ts';
 import { startPlatform, VEHICLE, type Person, type Platform } from './harness.ts';
 import { followTrip, type Stream } from './stream.ts';
@@ -142,5 +144,24 @@ describe('an operator’s reason', () => {
     const { body } = await platform.call<TripView>('GET', `/v1/trips/${trip.id}`, { as: driver, headers: REASON });
     expect(body).toMatchObject(ROUGHLY);
     expect(body).not.toHaveProperty('passenger');
+  });
+});
+
+it('tells how often somebody tried what is not theirs, and nothing of whose it is', async () => {
+  const { trip } = await acceptedTrip();
+  const stranger = await platform.person('passenger');
+  for (const path of ['', '/events', '', `/../${randomUUIDv7()}`])
+    expect((await platform.call('GET', `/v1/trips/${trip.id}${path}`, { as: stranger })).status).toBe(404);
+  await platform.services[0]!.app.get(SecurityEvents).report();
+  const told = { issuer: platform.issuer.issuer, subject: stranger.id, count: 3 };
+  await eventually(() => {
+    const denials = platform.messages.published.filter(({ type }) => type === 'security.access-denied');
+    const [denial] = denials.filter(({ payload }) => payload.subject === stranger.id);
+    expect(denial?.payload).toEqual({
+      ...told,
+      reportId: expect.any(String),
+      since: expect.any(String),
+      until: expect.any(String),
+    });
   });
 });
