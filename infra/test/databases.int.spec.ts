@@ -46,6 +46,23 @@ describe('P1: a service owns its data', () => {
     expect(await connectAs(role, `${prefix}${database}`)).toBe(expected);
   });
 
+  it.each(pairs)("the $role service's role and the tables of the $database service", async ({ role, database }) => {
+    const url = new URL(postgresUrl);
+    url.pathname = `/${prefix}${database}`;
+    await withAdmin(url.href, async (admin) => {
+      await admin.query(`SET ROLE ${prefix}${database}; CREATE TABLE IF NOT EXISTS things (id int); RESET ROLE`);
+      const rights = ['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER'];
+      const { rows } = await admin.query<{ tables: boolean[]; creates: boolean; becomes: boolean }>(
+        `SELECT array_agg(has_table_privilege($1, 'things', kind)) AS tables,
+           has_schema_privilege($1, 'public', 'CREATE') AS creates, pg_has_role($1, $2, 'MEMBER') AS becomes
+         FROM unnest($3::text[]) AS kind`,
+        [`${prefix}${role}`, `${prefix}${database}`, rights],
+      );
+      const own = role === database;
+      expect(rows[0]).toEqual({ tables: rights.map(() => own), creates: own, becomes: own });
+    });
+  });
+
   it.each(SERVICES)("the %s service's role reaches none of the cluster's own databases", async (role) => {
     expect(await connectAs(role, 'postgres')).toBe(INSUFFICIENT_PRIVILEGE);
     expect(await connectAs(role, 'template1')).toBe(INSUFFICIENT_PRIVILEGE);

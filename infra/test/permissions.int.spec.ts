@@ -129,6 +129,58 @@ describe.each(SERVICES)("the %s service's user", (service) => {
   });
 });
 
+/** What platform.md allows, by name; whatever stands here for nobody is for nobody. */
+const MAY_WRITE: Record<string, ServiceName[]> = Object.fromEntries(
+  SERVICES.flatMap((service) =>
+    [eventsExchange(service), retryExchange(service), liveExchange(service)].map((name) => [name, [service]]),
+  ),
+);
+const MAY_READ: Record<string, ServiceName[]> = {
+  'passenger.trip-events': ['passenger'],
+  'passenger.trip-events.dead': ['passenger'],
+  'passenger.live': ['passenger'],
+  'driver.trip-events': ['driver'],
+  'driver.trip-events.dead': ['driver'],
+  'driver.live': ['driver', 'trip'],
+  'trip.passenger-events': ['trip'],
+  'trip.passenger-events.dead': ['trip'],
+  'trip.driver-events': ['trip'],
+  'trip.driver-events.dead': ['trip'],
+  'trip.live': ['trip'],
+};
+
+describe('the rights that the broker keeps', () => {
+  interface Named {
+    name: string;
+  }
+  interface Rights {
+    user: string;
+    configure: string;
+    write: string;
+    read: string;
+  }
+  const list = <Row>(what: string) => management.get<Row[]>(`/api/${what}/${vhost}`);
+
+  it('are, for each service, exchange and queue, what the contracts allow and nothing more', async () => {
+    const rights = await management.get<Rights[]>(`/api/vhosts/${vhost}/permissions`);
+    const there = [...(await list<Named>('exchanges')), ...(await list<Named>('queues'))].map(({ name }) => name);
+    expect(there.length).toBeGreaterThan(9 + 24);
+    const live = SERVICES.map((service) => `${service}.live.some-id`);
+    // The broker asks for rights to the default exchange, which has no name, under this one.
+    const names = [...there.filter((name) => !/\.live\./.test(name)), ...live, 'amq.default', 'anything'];
+    const matching = (pattern = '.*') => names.filter((name) => new RegExp(pattern).test(name)).sort();
+    for (const service of SERVICES) {
+      const own = rights.find(({ user }) => user === accounts.nameOf(service));
+      const allowed = (map: Record<string, ServiceName[]>) =>
+        [...names.filter((name) => map[name]?.includes(service)), `${service}.live.some-id`].sort();
+      const granted = { configure: matching(own?.configure), write: matching(own?.write), read: matching(own?.read) };
+      expect({ service, ...granted }).toEqual({
+        ...{ service, configure: allowed({}), write: allowed(MAY_WRITE), read: allowed(MAY_READ) },
+      });
+    }
+  });
+});
+
 describe('the topology', () => {
   const listed = () => management.get<{ source: string; routing_key: string }[]>(`/api/bindings/${vhost}`);
 

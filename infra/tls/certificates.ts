@@ -51,7 +51,7 @@ export const certificateFiles = (dir: string, holder: string): CertificateFiles 
  * `renew` makes every certificate anew, under the same authority. Answers whose it made.
  */
 export async function ensureCertificates(dir: string, { renew = false } = {}): Promise<string[]> {
-  const { authority, isNew } = await ensureAuthority(dir);
+  const { authority, isNew } = await installationAuthority(dir);
   const made: string[] = [];
   for (const [holder, request] of Object.entries(HOLDERS)) {
     const files = certificateFiles(dir, holder);
@@ -62,7 +62,8 @@ export async function ensureCertificates(dir: string, { renew = false } = {}): P
   return made;
 }
 
-async function ensureAuthority(dir: string): Promise<{ authority: Authority; isNew: boolean }> {
+/** Who signs for the installation; made on first use, and anew near its end, with everything that it signed. */
+export async function installationAuthority(dir: string): Promise<{ authority: Authority; isNew: boolean }> {
   const { ca } = certificateFiles(dir, '');
   const files = { cert: ca, key: join(dir, 'tls', 'ca.key'), ca };
   const pair = readPair(files);

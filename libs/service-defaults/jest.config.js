@@ -1,3 +1,3 @@
 import { suites } from '../../jest.preset.js';
 
-export default suites(import.meta.dirname, 'unit', 'integration');
+export default suites(import.meta.dirname, 'unit', 'integration', 'platform');

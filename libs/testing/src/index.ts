@@ -7,6 +7,7 @@ export * from './own-broker.ts';
 export * from './poison.ts';
 export * from './request.ts';
 export * from './runtime.ts';
+export * from './secure-servers.ts';
 export * from './token-attack-suite.ts';
 export * from './token-attacks.ts';
 export type { Attack, Forger } from './token-forge.ts';

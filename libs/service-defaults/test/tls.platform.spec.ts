@@ -1,0 +1,350 @@
+import {
+  Authority,
+  createTestIssuer,
+  eventually,
+  Management,
+  startSecureServers,
+  writePair,
+  type CertificateFiles,
+  type CertificateRequest,
+  type SecureServers,
+  type TestIssuer,
+} from '@cabstand/testing';
+import { connect, credentials } from 'amqplib';
+import { randomBytes, X509Certificate } from 'node:crypto';
+import { copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import { get, request } from 'node:https';
+import { connect as connectPlain } from 'node:net';
+import { dirname, join } from 'node:path';
+import { connect as connectTls, type SecureContextOptions, type SecureVersion } from 'node:tls';
+import { setImmediate as breathe } from 'node:timers/promises';
+import pg from 'pg';
+import { Database } from '../src/database.ts';
+import { loadConfig, startService, tlsOf, type RunningService } from '../src/index.ts';
+import { Service } from '../src/bootstrap.ts';
+import { notesConfig, NotesModule, notesService, type NotesConfig } from './fixture/notes.app.ts';
+import { Impostor } from './impostor.ts';
+
+const HOUR_MS = 60 * 60 * 1_000;
+const inHours = (hours: number) => new Date(Date.now() + hours * HOUR_MS);
+
+let servers: SecureServers;
+let issuer: TestIssuer;
+let files: CertificateFiles;
+let config: NotesConfig;
+let service: RunningService;
+let ca: string;
+
+beforeAll(async () => {
+  [servers, issuer] = await Promise.all([startSecureServers(), createTestIssuer()]);
+  ca = servers.authority.pair.cert;
+  files = mount(servers.filesOf('passenger'));
+  const env = {
+    ...servers.envOf('passenger', files),
+    ...{ PORT: '0', MANAGEMENT_PORT: '0', LOG_LEVEL: 'silent' },
+    KEY_ENCRYPTION_KEY: randomBytes(32).toString('base64'),
+    TRUSTED_ISSUERS: JSON.stringify([issuer.trustedIssuer('passenger')]),
+  };
+  config = loadConfig(notesConfig, env);
+  await new Service(NotesModule.forRoot, config, notesService).migrate();
+  service = await startService(NotesModule.forRoot, config, notesService);
+}, 120_000);
+afterAll(async () => {
+  await service.stop();
+  await servers.stop();
+  issuer.drop();
+});
+
+/** As Kubernetes mounts a secret: what the paths lead through is a link, which changes over to another folder. */
+function mount(from: CertificateFiles): CertificateFiles {
+  const folder = join(dirname(from.ca), 'mounted');
+  mkdirSync(folder, { recursive: true });
+  swap(folder, from);
+  const names = { cert: 'tls.crt', key: 'tls.key', ca: 'ca.crt' };
+  for (const name of Object.values(names)) symlinkSync(join('..data', name), join(folder, name));
+  return { cert: join(folder, names.cert), key: join(folder, names.key), ca: join(folder, names.ca) };
+}
+
+function swap(folder: string, from: CertificateFiles): void {
+  const version = `..${randomBytes(4).toString('hex')}`;
+  mkdirSync(join(folder, version));
+  copyFileSync(from.cert, join(folder, version, 'tls.crt'));
+  copyFileSync(from.key, join(folder, version, 'tls.key'));
+  copyFileSync(from.ca, join(folder, version, 'ca.crt'));
+  rmSync(join(folder, '..data.new'), { force: true });
+  symlinkSync(version, join(folder, '..data.new'));
+  renameSync(join(folder, '..data.new'), join(folder, '..data'));
+}
+
+const portOf = (url: string) => Number(new URL(url).port);
+
+/** A connection to the service by itself: what it was shown, and over which version. */
+function greet(
+  options: SecureContextOptions & { servername?: string } = {},
+): Promise<{ serial: string; version: string }> {
+  return new Promise((resolve, reject) => {
+    const socket = connectTls({ host: '127.0.0.1', port: portOf(service.url), ca, ...options }, () => {
+      resolve({ serial: socket.getPeerCertificate().serialNumber, version: socket.getProtocol() ?? '' });
+      socket.destroy();
+    });
+    socket.on('error', reject);
+  });
+}
+
+const oldTls = (version: SecureVersion) => ({
+  ...{ minVersion: version, maxVersion: version },
+  // Without the security level the client itself would refuse the oldest two.
+  ciphers: 'DEFAULT@SECLEVEL=0',
+});
+
+describe('the edge', () => {
+  it('speaks TLS 1.2 and 1.3', async () => {
+    expect((await greet()).version).toBe('TLSv1.3');
+    expect((await greet({ minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2' })).version).toBe('TLSv1.2');
+  });
+
+  it.each(['TLSv1', 'TLSv1.1'] as const)('refuses %s', async (version) => {
+    await expect(greet(oldTls(version))).rejects.toThrow(/alert protocol version/);
+  });
+
+  it('answers nothing in plain text', async () => {
+    const socket = connectPlain(portOf(service.url), '127.0.0.1');
+    let answer = '';
+    socket.on('error', () => undefined).on('data', (data) => (answer += String(data)));
+    socket.write('GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    await new Promise((resolve) => socket.on('close', resolve));
+    expect(answer).not.toContain('HTTP/1.1 200');
+    expect(answer).not.toContain('openapi');
+  });
+
+  it('is told from others by its certificate', async () => {
+    await expect(greet({ ca: [] })).rejects.toThrow(/self-signed certificate|unable to verify/);
+    const another = await Authority.create('Cabstand development', inHours(1));
+    await expect(greet({ ca: another.pair.cert })).rejects.toThrow(/certificate|signature/);
+    await expect(greet({ servername: 'trip' })).rejects.toMatchObject({ code: 'ERR_TLS_CERT_ALTNAME_INVALID' });
+    await expect(greet({ servername: 'passenger' })).resolves.toBeDefined();
+  });
+
+  it('answers requests as it does without TLS', async () => {
+    expect(service.url).toMatch(/^https:/);
+    const answer = await fetch(new URL('/v1/notes', service.url));
+    expect([answer.status, await answer.json()]).toMatchObject([401, { code: 'TOKEN_MISSING' }]);
+    expect(await (await fetch(`${service.managementUrl}/readyz`)).json()).toMatchObject({ messaging: 'connected' });
+  });
+});
+
+type Link = 'PostgreSQL' | 'RabbitMQ' | 'keys of an issuer';
+/** In whose name the server of each link has its certificate. Only the issuer's stands in a URL here. */
+const NAMES: Record<Link, string> = { PostgreSQL: 'postgres', RabbitMQ: 'rabbitmq', 'keys of an issuer': 'localhost' };
+const LINKS = Object.keys(NAMES) as Link[];
+
+/** Connects as the service does. */
+async function dial(link: Link, port: number): Promise<unknown> {
+  const tls = tlsOf(config);
+  if (link === 'keys of an issuer') return fetch(`https://localhost:${port}/.well-known/jwks.json`);
+  if (link === 'RabbitMQ')
+    return connect(`amqps://127.0.0.1:${port}/cabstand`, {
+      ...tls?.to('rabbitmq'),
+      credentials: credentials.external(),
+    });
+  const url = `postgres://passenger@127.0.0.1:${port}/passenger`;
+  const database = new Database({ url, poolSize: 2, tls: tls?.to('postgres'), entities: [], migrations: [] });
+  const { error } = await database.state();
+  await database.close();
+  throw error;
+}
+
+type Bad = [
+  what: string,
+  secure: (name: string) => Promise<SecureContextOptions> | SecureContextOptions | null,
+  reason: RegExp,
+];
+
+const issue = (changes: Partial<CertificateRequest>, by = servers.authority) =>
+  by.issue({ name: 'server', hosts: ['127.0.0.1'], usages: ['server'], notAfter: inHours(1), ...changes });
+const good = (name: string) => issue({ hosts: [name] });
+
+/** Each differs from a good one in a single thing. */
+const BAD: Bad[] = [
+  ['has no certificate', () => ({}), /handshake|alert|certificate|closed|disconnected|reset/i],
+  [
+    'has one that expired',
+    (name) => issue({ hosts: [name], notBefore: inHours(-2), notAfter: inHours(-1) }),
+    /EXPIRED/,
+  ],
+  [
+    "has one that isn't valid yet",
+    (name) => issue({ hosts: [name], notBefore: inHours(1), notAfter: inHours(2) }),
+    /NOT_YET/,
+  ],
+  [
+    'has one of another authority',
+    async (name) => issue({ hosts: [name] }, await Authority.create('Cabstand development', inHours(1))),
+    /CERT_SIGNATURE_FAILURE|UNABLE_TO_VERIFY/,
+  ],
+  ["has another service's", () => issue({ name: 'trip', hosts: ['trip', '127.0.0.1'] }), /ALTNAME/],
+  ['has one in another name', () => issue({ hosts: ['elsewhere.example'] }), /ALTNAME/],
+  ['has one that is for clients', (name) => issue({ hosts: [name], usages: ['client'] }), /INVALID_PURPOSE/],
+  ['speaks plain text', () => null, /support SSL|PACKET_LENGTH|WRONG_VERSION|closed|disconnected/],
+  ['speaks TLS 1.0', async (name) => ({ ...(await good(name)), ...oldTls('TLSv1') }), /PROTOCOL|alert/i],
+  ['speaks TLS 1.1', async (name) => ({ ...(await good(name)), ...oldTls('TLSv1.1') }), /PROTOCOL|alert/i],
+  ['speaks TLS 1.2', async (name) => ({ ...(await good(name)), ...oldTls('TLSv1.2') }), /PROTOCOL|alert/i],
+];
+
+/** What the service says to whoever stands in the server's place, or why it says nothing. */
+async function say(link: Link, secure: SecureContextOptions | null): Promise<string> {
+  const impostor = await Impostor.at(link === 'PostgreSQL' ? 'postgres' : 'other', secure);
+  const refusal = dial(link, impostor.port).then(
+    () => 'an answer',
+    (error: NodeJS.ErrnoException) => {
+      const cause = (error.cause ?? error) as NodeJS.ErrnoException;
+      return `refused: ${cause.code} ${cause.message}`;
+    },
+  );
+  // A greeting in clear is TLS's own, and tells nothing.
+  const heard = impostor.heard.then((text) => (text.startsWith('\x16\x03') ? refusal : `told ${text}`));
+  try {
+    return await Promise.race([refusal, heard]);
+  } finally {
+    impostor.close();
+    await refusal;
+  }
+}
+
+describe.each(LINKS)('the service, connecting to %s,', (link) => {
+  it('talks to a server with a good certificate', async () => {
+    expect(await say(link, await good(NAMES[link]))).toMatch(/^told .*(user|AMQP|GET)/s);
+  });
+
+  it.each(BAD)('refuses one that %s', async (_, secure, reason) => {
+    const said = await say(link, await secure(NAMES[link]));
+    expect(said).toMatch(/^refused: /);
+    expect(said).toMatch(reason);
+  });
+});
+
+describe('a renewed certificate', () => {
+  const serialOf = (cert: string) => new X509Certificate(cert).serialNumber;
+  const renew = () =>
+    servers.authority.issue({
+      name: 'passenger',
+      hosts: ['127.0.0.1'],
+      usages: ['server', 'client'],
+      notAfter: inHours(5),
+    });
+
+  it('is what new connections get, while no request fails', async () => {
+    const before = (await greet()).serial;
+    const statuses = new Map<string, number>();
+    const count = (what: string) => statuses.set(what, (statuses.get(what) ?? 0) + 1);
+    let over = false;
+    const ask = async (agent?: false) => {
+      while (!over) {
+        await new Promise<void>((resolve) => {
+          get(new URL('/v1/notes', service.url), { ca, agent }, (response) => {
+            response.resume().on('end', resolve);
+            count(String(response.statusCode));
+          }).on('error', (error) => {
+            count(error.message);
+            resolve();
+          });
+        });
+        await breathe();
+      }
+    };
+    const asking = [ask(), ask(), ask(false), ask(false)];
+    const fresh = await renew();
+    const made = { ...files, cert: join(dirname(files.ca), 'fresh.crt'), key: join(dirname(files.ca), 'fresh.key') };
+    writePair(made, fresh);
+    swap(dirname(files.ca), { ...made, ca: servers.filesOf('passenger').ca });
+    await eventually(async () => expect((await greet()).serial).toBe(serialOf(fresh.cert)));
+    over = true;
+    await Promise.all(asking);
+    expect([...statuses.keys()]).toEqual(['401']);
+    expect(statuses.get('401')).toBeGreaterThan(20);
+    expect(before).not.toBe(serialOf(fresh.cert));
+  });
+
+  it('is shown to PostgreSQL and RabbitMQ by new connections', async () => {
+    const { serialNumber, validToDate } = new X509Certificate(readFileSync(files.cert));
+    const admin = new pg.Client({ connectionString: servers.postgresUrl });
+    await admin.connect();
+    const end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'passenger'";
+    const shown =
+      'SELECT DISTINCT client_serial::text AS serial FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE usename = $1';
+    await admin.query(end);
+    await eventually(async () => {
+      const { rows } = await admin.query<{ serial: string }>(shown, ['passenger']);
+      expect(rows).toEqual([{ serial: BigInt(`0x${serialNumber}`).toString() }]);
+    });
+    await admin.end();
+
+    const management = new Management(servers.managementUrl);
+    interface Connection {
+      name: string;
+      user: string;
+      peer_cert_validity: string;
+    }
+    const connections = async () =>
+      (await management.get<Connection[]>('/api/connections')).filter(({ user }) => user === 'passenger');
+    for (const { name } of await connections()) await management.delete(`/api/connections/${encodeURIComponent(name)}`);
+    const until = validToDate.toISOString().slice(0, 19);
+    await eventually(
+      async () => {
+        const validities = (await connections()).map(({ peer_cert_validity: validity }) => validity);
+        expect(validities).toEqual([expect.stringContaining(until), expect.stringContaining(until)]);
+      },
+      { timeoutMs: 20_000 },
+    );
+  });
+
+  it('whose key is missing waits for it, and the one before stays', async () => {
+    const before = (await greet()).serial;
+    const [fresh, key] = [await renew(), readFileSync(files.key, 'utf8')];
+    const folder = dirname(files.ca);
+    const made = { ...files, cert: join(folder, 'half.crt'), key: join(folder, 'half.key') };
+    writePair(made, { cert: fresh.cert, key });
+    const ours = { ...made, ca: servers.filesOf('passenger').ca };
+    swap(folder, ours);
+    await expect(
+      eventually(async () => expect((await greet()).serial).not.toBe(before), { timeoutMs: 4_500 }),
+    ).rejects.toThrow();
+    writePair(made, fresh);
+    swap(folder, ours);
+    await eventually(async () => expect((await greet()).serial).toBe(serialOf(fresh.cert)));
+  });
+});
+
+it('an unfinished request is answered over the certificate with which it began', async () => {
+  const answer = new Promise<number>((resolve, reject) => {
+    const sending = request(new URL('/v1/open-notes', service.url), { ca, method: 'POST' }, (response) =>
+      resolve(response.resume().statusCode ?? 0),
+    );
+    sending.on('error', reject);
+    sending.setHeader('content-type', 'application/json');
+    sending.write('{"text":');
+    void greet()
+      .then(async ({ serial }) => {
+        const made = {
+          ...files,
+          cert: join(dirname(files.ca), 'later.crt'),
+          key: join(dirname(files.ca), 'later.key'),
+        };
+        const hosts = ['127.0.0.1'];
+        writePair(
+          made,
+          await servers.authority.issue({
+            name: 'passenger',
+            hosts,
+            usages: ['server', 'client'],
+            notAfter: inHours(5),
+          }),
+        );
+        swap(dirname(files.ca), { ...made, ca: servers.filesOf('passenger').ca });
+        await eventually(async () => expect((await greet()).serial).not.toBe(serial));
+        sending.end('"late"}');
+      })
+      .catch(reject);
+  });
+  expect(await answer).toBe(202);
+});
