@@ -9,7 +9,7 @@ import {
   Sessions,
   type Principal,
 } from '@cabstand/auth';
-import { ApiAnswer, ApiProblems, Idempotent } from '@cabstand/service-defaults';
+import { ApiAnswer, ApiProblems, EncryptedOnRequest, Idempotent } from '@cabstand/service-defaults';
 import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Put, UseGuards } from '@nestjs/common';
 import { AvailabilityService } from './availability.service.ts';
 import {
@@ -85,6 +85,7 @@ export class DriverController {
   }
 
   @Get('me/export')
+  @EncryptedOnRequest()
   @Authorize(driverPolicy, 'read')
   @ApiAnswer(200, DriverExport)
   @ApiProblems('NOT_FOUND')

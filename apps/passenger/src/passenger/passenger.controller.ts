@@ -9,7 +9,7 @@ import {
   Sessions,
   type Principal,
 } from '@cabstand/auth';
-import { ApiAnswer, ApiProblems, Idempotent } from '@cabstand/service-defaults';
+import { ApiAnswer, ApiProblems, EncryptedOnRequest, Idempotent } from '@cabstand/service-defaults';
 import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Put, UseGuards } from '@nestjs/common';
 import { z } from 'zod';
 import {
@@ -89,6 +89,7 @@ export class PassengerController {
 
   @Authorize(passengerPolicy, 'export')
   @Get('me/export')
+  @EncryptedOnRequest()
   @ApiAnswer(200, PassengerExport)
   @ApiProblems('NOT_FOUND')
   export(@CurrentPrincipal() me: Principal): Promise<PassengerExport> {
