@@ -102,13 +102,19 @@ export class OutboxReader {
     return this.alive && this.held.has(partition);
   }
 
-  /** Takes what nobody holds. */
-  async takePartitions(): Promise<void> {
-    if (this.held.size === PARTITIONS.length || Date.now() < this.takeAt) return;
+  get holdsSome(): boolean {
+    return this.held.size > 0 && this.held.size < PARTITIONS.length;
+  }
+
+  /** Takes what nobody holds. Answers what would be this relay's share if it has less than that. */
+  async takePartitions(): Promise<number | undefined> {
+    if (this.held.size === PARTITIONS.length || Date.now() < this.takeAt) return undefined;
     this.takeAt = Date.now() + this.pollEveryMs * 0.9;
     const missing = PARTITIONS.filter((partition) => !this.held.has(partition));
-    const { rows } = await this.client.query<{ partition: number; taken: boolean }>(
-      'SELECT partition, pg_try_advisory_lock($1, partition) AS taken FROM unnest($2::int[]) AS p(partition)',
+    const { rows } = await this.client.query<{ partition: number; taken: boolean; relays: number }>(
+      `SELECT partition, pg_try_advisory_lock($1, partition) AS taken, relays FROM unnest($2::int[]) AS p(partition), (
+         SELECT count(*)::int AS relays FROM pg_stat_activity
+         WHERE datname = current_database() AND application_name = current_setting('application_name')) AS sessions`,
       [LOCK_CLASS, missing],
     );
     for (const { partition, taken } of rows) {
@@ -116,6 +122,17 @@ export class OutboxReader {
       this.held.add(partition);
       this.anyRefused = true;
     }
+    const share = Math.floor(PARTITIONS.length / Math.max(1, ...rows.map(({ relays }) => relays)));
+    return this.held.size < share ? share : undefined;
+  }
+
+  /** Leaves one of more than `share` partitions to the relay that asked. Nothing of it may be under way. */
+  async givePartition(share: number): Promise<void> {
+    const [partition] = this.held;
+    if (partition === undefined || this.held.size <= share) return;
+    this.held.delete(partition);
+    this.takeAt = Date.now() + 3 * this.pollEveryMs;
+    await this.client.query('SELECT pg_advisory_unlock($1, $2)', [LOCK_CLASS, partition]);
   }
 
   /** The next rows of each partition after those `underWay`, and whether there may be more. */

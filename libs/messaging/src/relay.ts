@@ -23,6 +23,10 @@ const WAKE_TOPIC = 'wake.outbox';
 const REMOTE_WAKE_AT_MOST_EVERY_MS = 2;
 /** What was committed before the shutdown should leave before it; the rest is for the next replica. */
 const FLUSH_MS = 2_000;
+/** With a share: another relay has fewer partitions than that, and would like one of those that have more. */
+interface Wake {
+  share?: number;
+}
 
 interface Published {
   confirmed: OutboxMessage[];
@@ -48,6 +52,7 @@ export class Relay {
   private reader: OutboxReader | null = null;
   private running: Promise<void> | undefined;
   private flushUntil = 0;
+  private askedToKeep: number | undefined;
   private remoteWake: NodeJS.Timeout | undefined;
   private readonly wakers = PARTITIONS.map((partition) => () => this.onCommit(partition));
 
@@ -62,7 +67,10 @@ export class Relay {
   }
 
   start(): void {
-    this.live.subscribe(this.settings.service, WAKE_TOPIC, () => this.bell.ring());
+    this.live.subscribe(this.settings.service, WAKE_TOPIC, (wake) => {
+      this.askedToKeep = (wake as Wake).share ?? this.askedToKeep;
+      this.bell.ring();
+    });
     this.running ??= this.run();
   }
 
@@ -105,7 +113,8 @@ export class Relay {
         const idle = await this.work();
         backoff.reset();
         if (this.stopping.signal.aborted && ((isLast && idle) || Date.now() > this.flushUntil)) break;
-        if (idle) await this.bell.wait(this.settings.pollEveryMs);
+        // With some of the partitions there are two questions to ask, and as before one query a second.
+        if (idle) await this.bell.wait(this.settings.pollEveryMs * (this.reader?.holdsSome ? 2 : 1));
       } catch (error) {
         this.logger.warn({ event: 'outbox.unreadable', reason: outline(error) });
         await this.closeReader();
@@ -124,10 +133,18 @@ export class Relay {
       return true;
     }
     this.reader ??= await OutboxReader.open(this.dataSource, this.settings);
-    await this.reader.takePartitions();
+    await this.sharePartitions(this.reader);
     const drained = await this.drain(this.reader);
     const probed = await this.probeRefused(this.reader);
     return drained && !probed;
+  }
+
+  /** Between two rounds nothing is under way that the next relay could overtake. */
+  private async sharePartitions(reader: OutboxReader): Promise<void> {
+    if (this.askedToKeep !== undefined) await reader.givePartition(this.askedToKeep);
+    this.askedToKeep = undefined;
+    const share = await reader.takePartitions();
+    if (share !== undefined) this.live.publish(WAKE_TOPIC, { share } satisfies Wake);
   }
 
   /**
