@@ -225,7 +225,7 @@ export const SESSION_ATTACKS: Record<string, SessionAttack> = {
     ...{ refused: '401 REFRESH_TOKEN_INVALID', leaves: 'both sessions' },
   },
   'two cookies of one name': {
-    attempt: (accounts, { cookie }) => accounts.refreshCookie(`${rotated(cookie)}; ${cookie}`),
+    attempt: (accounts, { cookie }) => accounts.refreshCookie(`${cookie}; ${rotated(cookie)}`),
     ...{ refused: '401 REFRESH_TOKEN_INVALID', leaves: 'both sessions' },
   },
   'a cookie without Origin': {

@@ -88,6 +88,7 @@ describe('registering', () => {
     ['an e-mail that is a list', { email: ['a@example.com'] }, 'email'],
     ['a short password', { password: 'seven77' }, 'password'],
     ['an endless password', { password: 'x'.repeat(257) }, 'password'],
+    ['a common password', { password: 'Password123' }, 'password'],
     ['an empty name', { name: ' ' }, 'name'],
     ['a name with a line break', { name: 'Ann\nLee' }, 'name'],
     ['a phone that is text', { phone: 'call me' }, 'phone'],
@@ -99,6 +100,34 @@ describe('registering', () => {
     const { errors } = answer.body as unknown as { errors: { path: string }[] };
     expect(errors.map((error) => error.path)).toContain(path);
   });
+});
+
+it('the e-mail is no password: 400, when registering and when changing it', async () => {
+  const { email, password } = person();
+  expect(await register(person({ email, password: email }))).toMatchObject(problem(400, 'REQUEST_INVALID'));
+  await register(person({ email }));
+  const { accessToken: token } = (await platform.signIn(email)).body;
+  const body = { currentPassword: password, newPassword: email.split('@')[0] };
+  expect(await platform.call('PUT', '/v1/passengers/me/password', { token, body })).toMatchObject(
+    problem(400, 'REQUEST_INVALID'),
+  );
+  expect((await platform.signIn(email)).status).toBe(201);
+});
+
+it('a flood of registrations holds no database connection while it waits in line, idempotency keys or not', async () => {
+  const { accessToken: token } = await platform.register();
+  let answered = 0;
+  const flood = Promise.all(
+    Array.from({ length: 60 }, async () => {
+      const { status } = await register(person(), { 'idempotency-key': randomUUIDv7() });
+      answered++;
+      return status;
+    }),
+  );
+  for (let i = 0; i < 10; i++) expect((await me(token)).status).toBe(200);
+  // Each of the ten needed a connection, one after the other.
+  expect(answered).toBeLessThan(30);
+  expect(new Set(await flood)).toEqual(new Set([201]));
 });
 
 describe('the profile', () => {

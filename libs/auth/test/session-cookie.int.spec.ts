@@ -138,7 +138,7 @@ it.each([
 });
 
 it.each([
-  ['planted beside the real one', (real: string) => `__Host-cabstand-passenger=planted; ${real}`],
+  ['planted beside the real one', (real: string) => `${real}; __Host-cabstand-passenger=planted`],
   ['under the name without TLS', (real: string) => real.replace('__Host-', '')],
   ['of the other service', (real: string) => real.replace('passenger', 'driver')],
 ])('a cookie %s is none', async (_, change) => {
