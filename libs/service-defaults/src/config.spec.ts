@@ -42,3 +42,40 @@ test.each(['0.0.0.0/0', '::/0', '10.0.0.0/33', '10.0.0.0/', 'loopback', '10.0.0'
   'refuses %p as a trusted proxy',
   (text) => expect(baseConfig.TRUSTED_PROXIES.safeParse(text).success).toBe(false),
 );
+
+test.each([
+  [undefined, ['http://localhost:4200']],
+  [
+    'https://app.example.com, https://ops.example.com:8443',
+    ['https://app.example.com', 'https://ops.example.com:8443'],
+  ],
+])('reads %p as origins', (text, origins) => expect(baseConfig.WEB_ORIGINS.parse(text)).toEqual(origins));
+
+test.each([
+  '*',
+  'null',
+  'https://app.example.com/',
+  'https://*.example.com',
+  'app.example.com',
+  'file:///a',
+  'HTTPS://a',
+])('refuses %p as an origin', (text) => expect(baseConfig.WEB_ORIGINS.safeParse(text).success).toBe(false));
+
+test.each([
+  ['production', 'read', 600],
+  ['local', 'read', 10_000_000],
+  [undefined, 'sign-in', 10_000_000],
+  ['production, read=900/1m', 'read', 900],
+  ['production,read=900/1m', 'write', 120],
+] as const)('reads %p as limits', (text, name, calls) => {
+  expect(baseConfig.LIMITS.parse(text).limits[name]).toMatchObject({ name, calls });
+});
+
+test.each([
+  'none',
+  'read=5/1m',
+  'production,reads=5/1m',
+  'production,read=5',
+  'production,read=0/1m',
+  'local,read=5/1d',
+])('refuses %p as limits', (text) => expect(baseConfig.LIMITS.safeParse(text).success).toBe(false));

@@ -30,18 +30,28 @@ export const port = (byDefault: number) => digits.pipe(z.int().max(65_535)).pref
 /** A whole number of at least `min`. */
 export const wholeNumber = (byDefault: number, min = 0) => digits.pipe(z.int().min(min)).prefault(String(byDefault));
 
+const list = () => z.string().transform((text) => text.split(',').flatMap((item) => item.trim() || []));
+
 /** Addresses and CIDR ranges, with commas between them. */
 const networks = () =>
-  z
-    .string()
-    .default('')
-    .transform((text) => text.split(',').flatMap((item) => item.trim() || []))
-    .refine((items) => items.every(isNetwork), 'must be addresses or CIDR ranges such as 10.0.0.0/8, with commas');
+  list()
+    .refine((items) => items.every(isNetwork), 'must be addresses or CIDR ranges such as 10.0.0.0/8, with commas')
+    .prefault('');
 
 function isNetwork(text: string): boolean {
   const [, address = '', bits] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
   // A range of length 0 would believe everybody.
   return isIP(address) !== 0 && (bits === undefined || (+bits >= 1 && +bits <= (isIPv4(address) ? 32 : 128)));
+}
+
+/** Origins as browsers send them, with commas between them. */
+const origins = (byDefault: string) =>
+  list()
+    .refine((items) => items.every(isOrigin), 'must be origins such as https://app.example.com, with commas')
+    .prefault(byDefault);
+
+function isOrigin(text: string): boolean {
+  return /^https?:[^*]*$/.test(text) && URL.canParse(text) && new URL(text).origin === text;
 }
 
 const file = () => z.string().refine(isReadable, 'must be a file that can be read').optional();
@@ -63,6 +73,7 @@ export const baseConfig = {
   PORT: port(3000).describe('Port of the HTTP API'),
   MANAGEMENT_PORT: port(9100).describe('Port of /livez, /readyz and /metrics; never exposed at the edge'),
   TRUSTED_PROXIES: networks().describe('Proxies whose X-Forwarded-* headers count; nobody else can say who they are'),
+  WEB_ORIGINS: origins('http://localhost:4200').describe('Pages that may call from a browser, with commas between'),
   LIMITS: limitsVariable().describe('Calls allowed: `local`, `production`, or changes to one: production,read=900/1m'),
   STREAMS_PER_PRINCIPAL: wholeNumber(100, 1).describe('Streams that one principal may hold open at this process'),
   STREAMS_PER_REPLICA: wholeNumber(10_000, 1).describe('Streams that this process holds open'),

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 
 const ASSETS = { 'swagger-ui.css': 'text/css', 'swagger-ui-bundle.js': 'text/javascript' };
 /** The page loads nothing from elsewhere; Swagger UI writes its styles and icons into the page. */
-const POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:";
+const POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'";
 
 const page = (title: string) => `<!doctype html>
 <html lang="en">

@@ -5,6 +5,7 @@ import { metrics } from '@opentelemetry/api';
 import type { FastifyReply } from 'fastify';
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
+import { addCommonHeaders } from './response-headers.ts';
 import { RequestTrace } from './request-trace.ts';
 
 export interface StreamEvent {
@@ -94,6 +95,8 @@ export class EventStreams implements OnApplicationShutdown {
       giveBack();
       return void (await reply.type('text/event-stream').send());
     }
+    addCommonHeaders(reply);
+    stream.headers = reply.getHeaders() as Record<string, string>;
     reply.hijack();
     this.requests.streamOpened(reply.request);
     this.open.add(stream);
@@ -145,6 +148,7 @@ export class EventStreams implements OnApplicationShutdown {
 /** One client. Nothing is read from the database faster than the client takes it, so nothing piles up here. */
 class EventStream {
   readonly principal: Principal;
+  headers: Record<string, string> = {};
   private readonly logger = new Logger(EventStream.name);
   private readonly ending = new AbortController();
   private readonly closed: Promise<unknown>;
@@ -185,8 +189,8 @@ class EventStream {
     );
     try {
       this.response.writeHead(200, {
+        ...this.headers,
         'content-type': 'text/event-stream',
-        'cache-control': 'no-store',
         // nginx and its like would hold events back.
         'x-accel-buffering': 'no',
         connection: 'close',

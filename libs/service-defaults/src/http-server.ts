@@ -4,21 +4,25 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import type { Socket } from 'node:net';
 import type { BaseConfig } from './config.ts';
 import { acceptJsonOnly } from './json-body.ts';
-import { problem, PROBLEM_JSON, RequestInvalid } from './problem.ts';
+import { problem, PROBLEM_JSON } from './problem.ts';
+import { BODY_LIMIT_BYTES, checkRequests, hungUp } from './request-checks.ts';
+import { addCommonHeaders, allowOrigins } from './response-headers.ts';
 import { traceIdOf, type RequestTrace } from './request-trace.ts';
 import { tlsOf, type TlsConfig } from './tls.ts';
 
-const BODY_LIMIT_BYTES = 256 * 1024;
-/** Bodies up to this are read to their end before they are refused: a client that is still sending misses the answer. */
-const DISCARD_LIMIT_BYTES = 32 * 1024 * 1024;
 const HEADERS_LIMIT_BYTES = 16 * 1024;
-/** For a request to arrive completely; a slow sender holds a connection no longer. */
-const REQUEST_TIMEOUT_MS = 15_000;
-const HEADERS_TIMEOUT_MS = 10_000;
+/** For a request to arrive completely; a slow sender holds a connection no longer, give or take the interval below. */
+const REQUEST_TIMEOUT_MS = 10_000;
+const HEADERS_TIMEOUT_MS = 5_000;
+const CONNECTIONS_CHECK_EVERY_MS = 1_000;
+/** Whoever takes nothing of an answer for so long is cut off. Streams send a heartbeat more often than this. */
+const SILENCE_TIMEOUT_MS = 60_000;
+/** A connection that is given up stays open so long, for the client to read why. */
+const LINGER_MS = 1_000;
 /** For a 503 that doesn't say itself when trying again makes sense. */
 const RETRY_AFTER_S = 2;
 
-export type HttpConfig = Pick<BaseConfig, 'TRUSTED_PROXIES'> & TlsConfig;
+export type HttpConfig = Pick<BaseConfig, 'TRUSTED_PROXIES' | 'WEB_ORIGINS'> & TlsConfig;
 
 /** Whether the service is shutting down. */
 export interface Lifecycle {
@@ -27,42 +31,37 @@ export interface Lifecycle {
 
 /** Fastify with limits, JSON bodies only, and each request observed. */
 export function createHttpAdapter(lifecycle: Lifecycle, requests: RequestTrace, config: HttpConfig): FastifyAdapter {
-  const limits = { maxHeaderSize: HEADERS_LIMIT_BYTES, headersTimeout: HEADERS_TIMEOUT_MS };
+  const limits = {
+    maxHeaderSize: HEADERS_LIMIT_BYTES,
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    connectionsCheckingInterval: CONNECTIONS_CHECK_EVERY_MS,
+    // Checked beside other things, for an answer like all others.
+    requireHostHeader: false,
+  };
   const edge = tlsOf(config)?.edge();
   const adapter = new FastifyAdapter({
     bodyLimit: BODY_LIMIT_BYTES,
     ...(edge ? { https: { ...limits, ...edge, handshakeTimeout: HEADERS_TIMEOUT_MS } } : { http: limits }),
     requestTimeout: REQUEST_TIMEOUT_MS,
+    connectionTimeout: SILENCE_TIMEOUT_MS,
     trustProxy: config.TRUSTED_PROXIES.length > 0 && config.TRUSTED_PROXIES,
     // What arrives during shutdown on a connection that is still open is answered like anything else.
     return503OnClosing: false,
     clientErrorHandler: answerUnreadable,
     frameworkErrors: (_error: FastifyError, _request: FastifyRequest, reply: FastifyReply) => {
+      // Nothing else sees these: no hooks, no filter.
+      addCommonHeaders(reply);
       sendProblem(reply, new DomainError('REQUEST_MALFORMED', 'the path is not a valid URL'));
     },
   });
   const fastify = adapter.getInstance<FastifyInstance>();
   requests.attach(fastify);
+  allowOrigins(fastify, config.WEB_ORIGINS);
+  checkRequests(fastify);
   acceptJsonOnly(fastify);
-  fastify.addHook('onRequest', (request, _reply, done) => {
-    const isStorable = !request.url.includes('%00');
-    done(
-      isStorable
-        ? undefined
-        : new RequestInvalid([{ path: 'url', message: 'holds a character that cannot be stored' }]),
-    );
-  });
-  fastify.addHook('onRequest', (request, _reply, done) => {
-    const announcedBytes = Number(request.headers['content-length']);
-    if (!(announcedBytes > BODY_LIMIT_BYTES && announcedBytes <= DISCARD_LIMIT_BYTES)) return done();
-    request.raw.once('end', () => done(new DomainError('BODY_TOO_LARGE')));
-    request.raw.resume();
-  });
   fastify.addHook('onSend', (_request, reply, payload, done) => {
     if (lifecycle.draining) reply.header('connection', 'close');
-    reply.header('x-content-type-options', 'nosniff');
-    // Answers belong to whom they were given; tokens are among them.
-    if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store');
+    addCommonHeaders(reply);
     done(null, payload);
   });
   return adapter;
@@ -79,6 +78,7 @@ export function sendProblem(reply: FastifyReply, error: DomainError, status?: nu
 
 /** What isn't HTTP, or has headers without end, never reaches Fastify: this answers on the bare socket. */
 function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (hungUp.has(socket)) return;
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();
     return;
@@ -95,6 +95,7 @@ function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
       body,
     ].join('\r\n'),
   );
+  setTimeout(() => socket.destroy(), LINGER_MS).unref();
 }
 
 function unreadable(code: string | undefined): [status: number, reason: string, detail: string] {

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { unstorablePath } from './json-body.ts';
+import { isDeeperThan, unstorablePath } from './json-body.ts';
 
 test.each([
   [{ a: { b: ['x', 'y\0'] } }, 'a.b.1'],
@@ -22,4 +22,18 @@ test('lets everything else through', () => {
 test('walks 100,000 levels without recursion', () => {
   const deep = JSON.parse(`${'['.repeat(100_000)}"\\u0000"${']'.repeat(100_000)}`) as unknown;
   expect(unstorablePath(deep)).toMatch(/^0\.0\.0/);
+});
+
+test.each([
+  ['{"a":[1]}', 2, false],
+  ['{"a":[1]}', 1, true],
+  ['[[],[],[[]]]', 2, true],
+  ['[[],[],[]]', 2, false],
+  ['{"a":"[[[{{{"}', 1, false],
+  ['{"a":"\\"[[[","b":"\\\\"}', 1, false],
+  ['{"a":"\\\\","b":[[1]]}', 2, true],
+  ['"[[[', 1, false],
+  [']]][[', 1, false],
+])('sees that %s nests deeper than %d: %p', (json, most, isDeeper) => {
+  expect(isDeeperThan(most, json)).toBe(isDeeper);
 });

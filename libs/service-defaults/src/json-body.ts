@@ -1,7 +1,13 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { DomainError } from '@cabstand/contracts';
+import { isUtf8 } from 'node:buffer';
 import { createHash, createHmac } from 'node:crypto';
 import { RequestInvalid } from './problem.ts';
+
+/** What the APIs take nests less than five levels deep. */
+const MAX_DEPTH = 20;
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
 
 /** Bodies that came with an idempotency key: what it was used for is recognised by these bytes. */
 const hashes = new WeakMap<FastifyRequest, Buffer>();
@@ -25,8 +31,12 @@ export function acceptJsonOnly(fastify: FastifyInstance): void {
     if (request.headers['idempotency-key'] !== undefined) {
       hashes.set(request, createHash('sha256').update(body).digest());
     }
+    if (!isUtf8(body)) return done(new DomainError('REQUEST_MALFORMED', 'the body is not valid UTF-8'));
     const text = body.toString();
     if (text === '') return done(null, undefined);
+    if (isDeeperThan(MAX_DEPTH, text)) {
+      return done(new RequestInvalid([{ path: '', message: `is nested deeper than ${MAX_DEPTH} levels` }]));
+    }
     return parse(request, text, (error, value: unknown) => {
       if (error) return done(new DomainError('REQUEST_MALFORMED', 'the body is not valid JSON'));
       const unstorable = text.includes('\\u') ? unstorablePath(value) : undefined;
@@ -34,6 +44,20 @@ export function acceptJsonOnly(fastify: FastifyInstance): void {
       return done(new RequestInvalid([{ path: unstorable, message: 'holds a character that cannot be stored' }]));
     });
   });
+}
+
+/** Whether brackets outside of strings nest deeper, in whatever order they are: the parser looks at that. */
+export function isDeeperThan(most: number, json: string): boolean {
+  let depth = 0;
+  for (let i = 0; i < json.length; i++) {
+    const code = json.charCodeAt(i);
+    if (code === QUOTE) {
+      for (i++; i < json.length && json.charCodeAt(i) !== QUOTE; i++) if (json.charCodeAt(i) === BACKSLASH) i++;
+    } else if (code === 0x5b || code === 0x7b) {
+      if (++depth > most) return true;
+    } else if (code === 0x5d || code === 0x7d) depth--;
+  }
+  return false;
 }
 
 /**
