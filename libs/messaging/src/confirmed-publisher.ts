@@ -1,7 +1,7 @@
 import { isNativeError } from 'node:util/types';
-import type { Message, Options } from 'amqplib';
+import type { Message, MessagePropertyHeaders, Options } from 'amqplib';
 import type { KeptChannel, PublishConnection } from './broker-connection.ts';
-import { HEADERS } from './message.ts';
+import { tagOf } from './message.ts';
 
 /**
  * - `confirmed`: the broker has it on disk in every queue it belongs to.
@@ -21,7 +21,6 @@ export class ConfirmedPublisher {
   private readonly watch: NodeJS.Timeout;
   private unconfirmed = 0;
   private progressAt = 0;
-  private lastTag = 0;
 
   constructor(
     name: string,
@@ -44,13 +43,12 @@ export class ConfirmedPublisher {
     return this.kept.channel !== null && !this.connection.blocked;
   }
 
-  /** Never rejects for what the broker or the network does. Without a message id a header tells messages apart. */
+  /** Never rejects for what the broker or the network does. Either a message id or our tag tells messages apart. */
   publish(exchange: string, routingKey: string, body: Buffer, options: Options.Publish): Promise<Outcome> {
     const channel = this.kept.channel;
     if (!channel) return Promise.resolve('lost');
     if (this.unconfirmed === 0) this.progressAt = Date.now();
-    const tag = options.messageId ?? String(++this.lastTag);
-    const tagged = options.messageId ? options : { ...options, headers: { ...options.headers, [HEADERS.tag]: tag } };
+    const tag = nameOf(options);
     return new Promise((resolve, reject) => {
       const settle = (error: Error | null) => {
         this.progressAt = Date.now();
@@ -64,7 +62,7 @@ export class ConfirmedPublisher {
         resolve('returned');
       };
       try {
-        channel.publish(exchange, routingKey, body, tagged, settle);
+        channel.publish(exchange, routingKey, body, options, settle);
         this.unconfirmed++;
       } catch (error) {
         if (isNativeError(error) && error.name === 'IllegalOperationError') resolve('lost');
@@ -78,7 +76,7 @@ export class ConfirmedPublisher {
   }
 
   private onReturn({ properties }: Message): void {
-    const tag = String(properties.messageId ?? properties.headers?.[HEADERS.tag]);
+    const tag = nameOf(properties);
     this.returned.set(tag, (this.returned.get(tag) ?? 0) + 1);
   }
 
@@ -87,3 +85,6 @@ export class ConfirmedPublisher {
     if (stalled && this.kept.channel && !this.connection.blocked) this.connection.drop('confirms have stalled');
   }
 }
+
+const nameOf = ({ messageId, headers }: { messageId?: unknown; headers?: unknown }) =>
+  String(messageId || tagOf(headers as MessagePropertyHeaders));

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { DomainError, Envelope, type EventDefinition, type ServiceName } from '@cabstand/contracts';
 import type { Message, MessagePropertyHeaders, Options } from 'amqplib';
 import type { DeadLetter, OutboxMessage } from './messaging.entities.ts';
@@ -12,7 +12,7 @@ export const HEADERS = {
   history: 'x-messaging-history',
   reason: 'x-messaging-reason',
   detail: 'x-messaging-detail',
-  /** Tells apart publications without a message id. */
+  /** Given to a message without an id when it is first published again: it tells apart those with the same bytes. */
   tag: 'x-messaging-tag',
 } as const;
 
@@ -137,8 +137,18 @@ export function republicationOf(
     userId: undefined,
     deliveryMode: true,
     mandatory: true,
-    headers: { ...(fits ? headers : { 'x-messaging-headers': 'cut' }), ...ours },
+    headers: {
+      ...(fits ? headers : { 'x-messaging-headers': 'cut' }),
+      ...(properties.messageId ? {} : { [HEADERS.tag]: tagOf(properties.headers) ?? randomUUID() }),
+      ...ours,
+    },
   };
+}
+
+/** A forged one tells apart no worse than a forged message id. */
+export function tagOf(headers: MessagePropertyHeaders | undefined): string | undefined {
+  const tag: unknown = headers?.[HEADERS.tag];
+  return typeof tag === 'string' && tag.length <= 36 ? tag : undefined;
 }
 
 /** A dead letter as it was published, to be tried from the first attempt again; what went wrong stays with it. */
@@ -159,7 +169,7 @@ export function replayOf({ properties, history, reason }: DeadLetter): Options.P
 export function deadLetterId(queue: string, { properties, content }: Message): string {
   const { attempt } = failuresOf(properties.headers);
   const hash = createHash('sha256')
-    .update(`${queue}\n${String(properties.messageId)}\n${attempt}\n`)
+    .update(`${queue}\n${String(properties.messageId || tagOf(properties.headers))}\n${attempt}\n`)
     .update(content);
   const hex = hash.digest('hex');
   // RFC 9562, version 8: the rest of the bits are ours.

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { eventually } from '@cabstand/testing';
+import { connect } from 'amqplib';
 import { DeadLetterOffice, type Recording } from '../src/index.ts';
 import {
   createPair,
@@ -119,6 +120,32 @@ it('loses none that fail again faster than they are forgotten', async () => {
     });
   }
   await passenger.dataSource.query('DROP TRIGGER slow_delete ON dead_letters');
+});
+
+it('tells apart what has no id and the same bytes, and knows it again', async () => {
+  const admin = await connect(pair.broker.adminUrl);
+  const channel = await admin.createConfirmChannel();
+  for (let i = 0; i < 2; i++) channel.publish('trip.events', 'trip.requested', Buffer.from('nameless'));
+  await channel.waitForConfirms();
+  await admin.close();
+  const nameless = async () =>
+    (
+      await passenger.dataSource.query<{ id: string; history: unknown[] }[]>(
+        "SELECT id, history FROM dead_letters WHERE message_id IS NULL AND reason = 'malformed' ORDER BY id",
+      )
+    ).map(({ id, history }) => [id, history.length]);
+  const [first, second] = await eventually(async () => {
+    const rows = await nameless();
+    expect(rows).toHaveLength(2);
+    return rows.map(([id]) => id);
+  });
+  await office.replay(String(first), NO_RECORD);
+  await eventually(async () =>
+    expect(await nameless()).toEqual([
+      [first, 1],
+      [second, 0],
+    ]),
+  );
 });
 
 it('replays once what two operators replay at the same time', async () => {
