@@ -1,6 +1,12 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
-import { createSecureContext, TLSSocket, type SecureContextOptions } from 'node:tls';
+import { createSecureContext, TLSSocket, type SecureContextOptions, type SecureVersion } from 'node:tls';
+
+/** One version of TLS. Without the security level whoever says this would itself refuse the oldest two. */
+export const only = (version: SecureVersion) => ({
+  ...{ minVersion: version, maxVersion: version },
+  ciphers: 'DEFAULT@SECLEVEL=0',
+});
 
 /** Stands where a server should be, and tells what whoever connects says to it. */
 export class Impostor {

@@ -6,24 +6,21 @@ import {
   startSecureServers,
   writePair,
   type CertificateFiles,
-  type CertificateRequest,
   type SecureServers,
   type TestIssuer,
 } from '@cabstand/testing';
-import { connect, credentials } from 'amqplib';
 import { randomBytes, X509Certificate } from 'node:crypto';
 import { copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { get, request } from 'node:https';
 import { connect as connectPlain } from 'node:net';
 import { dirname, join } from 'node:path';
-import { connect as connectTls, type SecureContextOptions, type SecureVersion } from 'node:tls';
+import { connect as connectTls, type SecureContextOptions } from 'node:tls';
 import { setImmediate as breathe } from 'node:timers/promises';
 import pg from 'pg';
-import { Database } from '../src/database.ts';
-import { loadConfig, startService, tlsOf, type RunningService } from '../src/index.ts';
+import { loadConfig, startService, type RunningService } from '../src/index.ts';
 import { Service } from '../src/bootstrap.ts';
-import { notesConfig, NotesModule, notesService, type NotesConfig } from './fixture/notes.app.ts';
-import { Impostor } from './impostor.ts';
+import { notesConfig, NotesModule, notesService } from './fixture/notes.app.ts';
+import { only } from './impostor.ts';
 
 const HOUR_MS = 60 * 60 * 1_000;
 const inHours = (hours: number) => new Date(Date.now() + hours * HOUR_MS);
@@ -31,7 +28,6 @@ const inHours = (hours: number) => new Date(Date.now() + hours * HOUR_MS);
 let servers: SecureServers;
 let issuer: TestIssuer;
 let files: CertificateFiles;
-let config: NotesConfig;
 let service: RunningService;
 let ca: string;
 
@@ -45,7 +41,7 @@ beforeAll(async () => {
     KEY_ENCRYPTION_KEY: randomBytes(32).toString('base64'),
     TRUSTED_ISSUERS: JSON.stringify([issuer.trustedIssuer('passenger')]),
   };
-  config = loadConfig(notesConfig, env);
+  const config = loadConfig(notesConfig, env);
   await new Service(NotesModule.forRoot, config, notesService).migrate();
   service = await startService(NotesModule.forRoot, config, notesService);
 }, 120_000);
@@ -91,12 +87,6 @@ function greet(
   });
 }
 
-const oldTls = (version: SecureVersion) => ({
-  ...{ minVersion: version, maxVersion: version },
-  // Without the security level the client itself would refuse the oldest two.
-  ciphers: 'DEFAULT@SECLEVEL=0',
-});
-
 describe('the edge', () => {
   it('speaks TLS 1.2 and 1.3', async () => {
     expect((await greet()).version).toBe('TLSv1.3');
@@ -104,7 +94,7 @@ describe('the edge', () => {
   });
 
   it.each(['TLSv1', 'TLSv1.1'] as const)('refuses %s', async (version) => {
-    await expect(greet(oldTls(version))).rejects.toThrow(/alert protocol version/);
+    await expect(greet(only(version))).rejects.toThrow(/alert protocol version/);
   });
 
   it('answers nothing in plain text', async () => {
@@ -130,96 +120,6 @@ describe('the edge', () => {
     const answer = await fetch(new URL('/v1/notes', service.url));
     expect([answer.status, await answer.json()]).toMatchObject([401, { code: 'TOKEN_MISSING' }]);
     expect(await (await fetch(`${service.managementUrl}/readyz`)).json()).toMatchObject({ messaging: 'connected' });
-  });
-});
-
-type Link = 'PostgreSQL' | 'RabbitMQ' | 'keys of an issuer';
-/** In whose name the server of each link has its certificate. Only the issuer's stands in a URL here. */
-const NAMES: Record<Link, string> = { PostgreSQL: 'postgres', RabbitMQ: 'rabbitmq', 'keys of an issuer': 'localhost' };
-const LINKS = Object.keys(NAMES) as Link[];
-
-/** Connects as the service does. */
-async function dial(link: Link, port: number): Promise<unknown> {
-  const tls = tlsOf(config);
-  if (link === 'keys of an issuer') return fetch(`https://localhost:${port}/.well-known/jwks.json`);
-  if (link === 'RabbitMQ')
-    return connect(`amqps://127.0.0.1:${port}/cabstand`, {
-      ...tls?.to('rabbitmq'),
-      credentials: credentials.external(),
-    });
-  const url = `postgres://passenger@127.0.0.1:${port}/passenger`;
-  const database = new Database({ url, poolSize: 2, tls: tls?.to('postgres'), entities: [], migrations: [] });
-  const { error } = await database.state();
-  await database.close();
-  throw error;
-}
-
-type Bad = [
-  what: string,
-  secure: (name: string) => Promise<SecureContextOptions> | SecureContextOptions | null,
-  reason: RegExp,
-];
-
-const issue = (changes: Partial<CertificateRequest>, by = servers.authority) =>
-  by.issue({ name: 'server', hosts: ['127.0.0.1'], usages: ['server'], notAfter: inHours(1), ...changes });
-const good = (name: string) => issue({ hosts: [name] });
-
-/** Each differs from a good one in a single thing. */
-const BAD: Bad[] = [
-  ['has no certificate', () => ({}), /handshake|alert|certificate|closed|disconnected|reset/i],
-  [
-    'has one that expired',
-    (name) => issue({ hosts: [name], notBefore: inHours(-2), notAfter: inHours(-1) }),
-    /EXPIRED/,
-  ],
-  [
-    "has one that isn't valid yet",
-    (name) => issue({ hosts: [name], notBefore: inHours(1), notAfter: inHours(2) }),
-    /NOT_YET/,
-  ],
-  [
-    'has one of another authority',
-    async (name) => issue({ hosts: [name] }, await Authority.create('Cabstand development', inHours(1))),
-    /CERT_SIGNATURE_FAILURE|UNABLE_TO_VERIFY/,
-  ],
-  ["has another service's", () => issue({ name: 'trip', hosts: ['trip', '127.0.0.1'] }), /ALTNAME/],
-  ['has one in another name', () => issue({ hosts: ['elsewhere.example'] }), /ALTNAME/],
-  ['has one that is for clients', (name) => issue({ hosts: [name], usages: ['client'] }), /INVALID_PURPOSE/],
-  ['speaks plain text', () => null, /support SSL|PACKET_LENGTH|WRONG_VERSION|closed|disconnected/],
-  ['speaks TLS 1.0', async (name) => ({ ...(await good(name)), ...oldTls('TLSv1') }), /PROTOCOL|alert/i],
-  ['speaks TLS 1.1', async (name) => ({ ...(await good(name)), ...oldTls('TLSv1.1') }), /PROTOCOL|alert/i],
-  ['speaks TLS 1.2', async (name) => ({ ...(await good(name)), ...oldTls('TLSv1.2') }), /PROTOCOL|alert/i],
-];
-
-/** What the service says to whoever stands in the server's place, or why it says nothing. */
-async function say(link: Link, secure: SecureContextOptions | null): Promise<string> {
-  const impostor = await Impostor.at(link === 'PostgreSQL' ? 'postgres' : 'other', secure);
-  const refusal = dial(link, impostor.port).then(
-    () => 'an answer',
-    (error: NodeJS.ErrnoException) => {
-      const cause = (error.cause ?? error) as NodeJS.ErrnoException;
-      return `refused: ${cause.code} ${cause.message}`;
-    },
-  );
-  // A greeting in clear is TLS's own, and tells nothing.
-  const heard = impostor.heard.then((text) => (text.startsWith('\x16\x03') ? refusal : `told ${text}`));
-  try {
-    return await Promise.race([refusal, heard]);
-  } finally {
-    impostor.close();
-    await refusal;
-  }
-}
-
-describe.each(LINKS)('the service, connecting to %s,', (link) => {
-  it('talks to a server with a good certificate', async () => {
-    expect(await say(link, await good(NAMES[link]))).toMatch(/^told .*(user|AMQP|GET)/s);
-  });
-
-  it.each(BAD)('refuses one that %s', async (_, secure, reason) => {
-    const said = await say(link, await secure(NAMES[link]));
-    expect(said).toMatch(/^refused: /);
-    expect(said).toMatch(reason);
   });
 });
 
