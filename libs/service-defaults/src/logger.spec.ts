@@ -1,4 +1,12 @@
-import { pretty, safeError } from './logger.ts';
+import { createLogger, NestLogger, pretty, safeError } from './logger.ts';
+
+function jsonError(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    return error;
+  }
+}
 
 test('tells what failed, and none of the data that it failed on', () => {
   const cause = Object.assign(new Error('duplicate key value: (email)=(ada@example.org)'), {
@@ -14,6 +22,23 @@ test('tells what failed, and none of the data that it failed on', () => {
     cause: { code: '23505', constraint: 'passengers_email', message: 'SQLSTATE 23505' },
   });
   expect(JSON.stringify(said)).not.toContain('ada@');
+});
+
+test('quotes nothing that could not be parsed', () => {
+  const told = jsonError('{"email":"ada@example.org"');
+  expect(String(told)).toContain('SyntaxError');
+  expect(JSON.stringify(safeError(jsonError('ada@example.org')))).not.toContain('ada');
+});
+
+test('writes the fields that it knows, and of others only that they were there', () => {
+  const lines: string[] = [];
+  const logger = createLogger('trip', { LOG_LEVEL: 'info', LOG_FORMAT: 'json' }, { write: (line) => lines.push(line) });
+  const person = { email: 'ada@example.org', name: 'Ada' };
+  new NestLogger(logger).log({ event: 'person.seen', person, ...person, status: 200 });
+  new NestLogger(logger).error(Object.assign(new Error('failed'), { person }), 'Context');
+  expect(JSON.parse(lines[0]!)).toMatchObject({ event: 'person.seen', status: 200, person: '[not to be logged]' });
+  expect(lines).toHaveLength(2);
+  expect(lines.join()).not.toMatch(/ada/i);
 });
 
 test('prints a line for people', () => {

@@ -2,7 +2,7 @@ import type { ServiceName } from '@cabstand/contracts';
 import type { LoggerService } from '@nestjs/common';
 import { trace } from '@opentelemetry/api';
 import { types } from 'node:util';
-import { pino, type Logger } from 'pino';
+import { pino, type DestinationStream, type Logger } from 'pino';
 import type { BaseConfig } from './config.ts';
 
 /** Nest tells what it wires at start-up; that is for those who debug Nest. */
@@ -15,23 +15,40 @@ const CHATTY = new Set([
   'RoutesResolver',
 ]);
 
+/**
+ * The fields that a line may have. Each is ours to fill: an id, a name out of our own code or configuration, a number.
+ * Whatever else is handed to the logger stays out, so that nobody logs a person by logging an object.
+ */
+const FIELDS = new Set(
+  `applied attempt bindings by call channel context durationMs err event issuer job managementUrl messageId method
+   outcome queue reason route routingKey spanId status target traceId tripId type url validTo`.split(/\s+/),
+);
+
 /** One JSON object per line on stdout, each with its service and, inside a request or message, its trace. */
-export function createLogger(service: ServiceName, config: Pick<BaseConfig, 'LOG_LEVEL' | 'LOG_FORMAT'>): Logger {
+export function createLogger(
+  service: ServiceName,
+  config: Pick<BaseConfig, 'LOG_LEVEL' | 'LOG_FORMAT'>,
+  output: DestinationStream = pino.destination({ sync: true }),
+): Logger {
   return pino(
     {
       level: config.LOG_LEVEL,
       base: { service },
       timestamp: pino.stdTimeFunctions.isoTime,
-      formatters: { level: (label) => ({ level: label }) },
+      formatters: {
+        level: (label) => ({ level: label }),
+        log: (fields) =>
+          Object.fromEntries(
+            Object.entries(fields).map(([name, value]) => [name, FIELDS.has(name) ? value : '[not to be logged]']),
+          ),
+      },
       serializers: { err: safeError },
       mixin() {
         const span = trace.getActiveSpan()?.spanContext();
         return span ? { traceId: span.traceId, spanId: span.spanId } : {};
       },
     },
-    config.LOG_FORMAT === 'pretty'
-      ? { write: (line) => process.stdout.write(pretty(line)) }
-      : pino.destination({ sync: true }),
+    config.LOG_FORMAT === 'pretty' ? { write: (line) => process.stdout.write(pretty(line)) } : output,
   );
 }
 
@@ -42,7 +59,8 @@ export function createLogger(service: ServiceName, config: Pick<BaseConfig, 'LOG
 export function safeError(error: unknown): object {
   if (!types.isNativeError(error)) return { type: typeof error };
   const code = 'code' in error ? String(error.code) : undefined;
-  const quotesData = /^2[23][0-9A-Z]{3}$/.test(code ?? '');
+  // A class of SQLSTATE that is about data; and what cannot be parsed is quoted by V8.
+  const quotesData = /^2[23][0-9A-Z]{3}$/.test(code ?? '') || error.name === 'SyntaxError';
   const frames = error.stack
     ?.split('\n')
     .filter((line) => line.startsWith('    at '))
@@ -50,7 +68,7 @@ export function safeError(error: unknown): object {
   return {
     type: error.name,
     code,
-    message: quotesData ? `SQLSTATE ${code}` : error.message,
+    message: quotesData ? (code ? `SQLSTATE ${code}` : 'left out') : error.message,
     ...('constraint' in error ? { constraint: error.constraint } : {}),
     ...('table' in error ? { table: error.table } : {}),
     stack: frames?.map((line) => line.trim()).join('\n'),

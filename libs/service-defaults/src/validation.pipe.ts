@@ -28,6 +28,9 @@ export const validationPipe = () =>
     exceptionFactory: (issues) => new RequestInvalid(inputErrors(issues as z.core.$ZodIssue[])),
   });
 
+/** What looks like a name out of a program; anything else may be somebody's address. */
+const named = (key: string) => (/^[a-z_$][\w$]{0,39}$/i.test(key) ? key : '(unprintable)');
+
 /** zod's messages say what was expected, not what was given. */
 export function inputErrors(issues: readonly z.core.$ZodIssue[]): InputError[] {
   return issues.slice(0, MAX_ERRORS).flatMap((issue) => {
@@ -35,7 +38,7 @@ export function inputErrors(issues: readonly z.core.$ZodIssue[]): InputError[] {
     // Names the field itself rather than the object that it is too many in.
     const unknown = issue.code === 'unrecognized_keys' ? issue.keys.slice(0, MAX_ERRORS) : [];
     if (unknown.length > 0)
-      return unknown.map((key) => ({ path: [...path, key.slice(0, 100)].join('.'), message: 'is not a known field' }));
+      return unknown.map((key) => ({ path: [...path, named(key)].join('.'), message: 'is not a known field' }));
     return [{ path: path.join('.'), message: issue.message }];
   });
 }

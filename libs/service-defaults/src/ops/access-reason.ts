@@ -38,7 +38,9 @@ export class AccessReasonInterceptor implements NestInterceptor {
       Buffer.from(String(request.headers[HEADER]), 'latin1').toString(),
     );
     if (!success) throw new RequestInvalid([{ path: 'Access-Reason', message: 'must be 10 to 200 characters' }]);
-    const { id: target = null } = request.params as { id?: string };
+    // Nothing of the path has been checked yet, and anything may stand in it.
+    const id = z.uuid().safeParse((request.params as { id?: string }).id);
+    const target = id.success ? id.data : null;
     const details = { call: `${request.method} ${request.routeOptions.url}` };
     await this.transactions.run((tx) =>
       this.audit.record(tx, me, [{ action: 'ops.personal-data-shown', target, details, reason }]),
