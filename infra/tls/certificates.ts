@@ -33,6 +33,8 @@ const HOLDERS: Record<string, Holder> = {
   ),
 };
 
+export const CERTIFICATE_HOLDERS = Object.keys(HOLDERS);
+
 /** Paths as cert-manager names them in a mounted secret. */
 export interface CertificateFiles {
   cert: string;
