@@ -1,11 +1,10 @@
-import { definePolicy, type Principal } from '@cabstand/auth';
+import type { Principal } from '@cabstand/auth';
 import type { StreamEvent, StreamSource } from '@cabstand/service-defaults';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import { fleetPolicy } from './fleet.policy.ts';
 
 const LOOK_EVERY_MS = 1_000;
-
-export const fleetPolicy = definePolicy<{ kind: 'fleet' }, 'follow'>('Fleet', [{ role: 'operator', can: ['follow'] }]);
 
 interface Row {
   driverId: string;

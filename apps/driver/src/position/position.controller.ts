@@ -3,7 +3,8 @@ import { ApiAnswer, ApiProblems, ApiStream, EventStreams } from '@cabstand/servi
 import { Body, Controller, Get, HttpCode, Post, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { workPolicy } from '../driver/driver.policy.ts';
-import { Fleet, fleetPolicy } from './fleet.ts';
+import { fleetPolicy } from './fleet.policy.ts';
+import { Fleet } from './fleet.ts';
 import { PositionReport, ReportView } from './position.dto.ts';
 import { PositionService } from './position.service.ts';
 
