@@ -71,7 +71,7 @@ describe.each(SERVICES)('every call of the %s service', (service) => {
 /** What each kind of principal is answered. Whatever succeeds may change things, and is prepared anew for the next. */
 async function answersTo(service: ServiceName, name: string, state: string): Promise<Record<PrincipalKind, number>> {
   const { role, prepare, isLast } = CALLS[service][name]!;
-  const scene: Scene = { platform, seeds, state, cast: isLast ? await recast(platform, cast) : cast };
+  const scene: Scene = { platform, seeds, state, cast: isLast ? await recast(platform, cast, service) : cast };
   const answers: Partial<Record<PrincipalKind, number>> = {};
   let prepared = (await prepare?.(scene)) ?? {};
   for (const kind of PRINCIPALS) {

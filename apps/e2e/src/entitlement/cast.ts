@@ -56,14 +56,14 @@ export async function assemble(platform: Platform): Promise<Cast> {
   return cast;
 }
 
-/** New people in the parts that a call may end: everybody but those who are suspended already. */
-export async function recast({ urls }: Platform, cast: Cast): Promise<Cast> {
-  const [passenger, other] = await Promise.all([1, 2].map(() => newPassenger(urls)));
-  const [driver, otherDriver, former] = await Promise.all([1, 2, 3].map(() => newDriver(urls)));
-  return {
-    ...{ ...cast, passenger: passenger!, 'other passenger': other! },
-    ...{ driver: driver!, 'other driver': otherDriver!, 'former driver': former! },
-  };
+/** New people in the parts that a call to this service may end. */
+export async function recast({ urls }: Platform, cast: Cast, service: ServiceName): Promise<Cast> {
+  if (service === 'passenger') {
+    const [passenger, other] = await Promise.all([1, 2].map(() => newPassenger(urls)));
+    return { ...cast, passenger: passenger!, 'other passenger': other! };
+  }
+  const [driver, other, former] = await Promise.all([1, 2, 3].map(() => newDriver(urls)));
+  return { ...cast, driver: driver!, 'other driver': other!, 'former driver': former! };
 }
 
 interface Issuers {
