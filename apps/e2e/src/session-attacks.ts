@@ -254,3 +254,20 @@ export const SESSION_ATTACKS: Record<string, SessionAttack> = {
     ...{ refused: '400 REQUEST_INVALID', leaves: 'both sessions' },
   },
 };
+
+/** How the session of the victim's access token ends. */
+export const ENDINGS: Record<string, (accounts: Accounts, victim: Victim) => Promise<unknown>> = {
+  'it is signed out': (accounts, { accessToken }) => accounts.signOut(accessToken),
+  'the password is changed in another session': async (accounts, victim) => {
+    const { email, password } = victim;
+    const { json } = await accounts.signIn({ email, password });
+    return accounts.changePassword({ ...victim, accessToken: String(json?.accessToken) });
+  },
+  'the account is suspended': (accounts, { id }) => accounts.judge(id, 'suspend'),
+  'the account is erased': (accounts, { accessToken }) => accounts.me(accessToken, 'DELETE'),
+  'its refresh token is used again': async (accounts, { refreshToken }) => {
+    const { json } = await accounts.refresh(refreshToken);
+    await accounts.refresh(String(json?.refreshToken));
+    return accounts.refresh(refreshToken);
+  },
+};
