@@ -17,6 +17,7 @@ import { openApiDocument } from './openapi.ts';
 import { RequestTrace } from './request-trace.ts';
 import { startTelemetry, type Telemetry } from './telemetry.ts';
 import { tlsOf } from './tls.ts';
+import { openWaitingRoom } from './waiting-room.ts';
 
 export interface ServiceOptions {
   service: ServiceName;
@@ -101,6 +102,8 @@ export class Service<Config extends BaseConfig> {
     });
     this.opened(async () => health.database?.close());
     this.logger.info({ event: 'service.starting', managementUrl });
+    const closeWaitingRoom = await openWaitingRoom(config);
+    this.opened(closeWaitingRoom);
 
     const requests = new RequestTrace(this.logger);
     const adapter = createHttpAdapter(health, requests, config);
@@ -122,6 +125,7 @@ export class Service<Config extends BaseConfig> {
     await app.init();
     await app.startAllMicroservices();
     tlsOf(config)?.renew(app.getHttpServer());
+    await closeWaitingRoom();
     await app.listen(config.PORT, config.HOST);
     this.opened(() => drainHttp(app));
     this.opened(async () => app.get(EventStreams).drain());

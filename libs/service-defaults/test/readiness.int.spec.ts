@@ -1,5 +1,6 @@
 import { eventually } from '@cabstand/testing';
 import { once } from 'node:events';
+import { connect } from 'node:net';
 import pg from 'pg';
 import { loadConfig, type RunningService } from '../src/index.ts';
 import { Service } from '../src/bootstrap.ts';
@@ -63,9 +64,16 @@ test('stays ready without the broker, and tells', async () => {
 test('waits for the database and its migrations, alive but not ready', async () => {
   await world.database.stop();
   const managementUrl = `http://127.0.0.1:${await freePort()}`;
-  const starting = start({ ...world, env: { ...world.env, MANAGEMENT_PORT: new URL(managementUrl).port } });
+  const env = { ...world.env, PORT: String(await freePort()), MANAGEMENT_PORT: new URL(managementUrl).port };
+  const starting = start({ ...world, env });
   await eventually(async () => expect((await fetch(`${managementUrl}/livez`)).status).toBe(200));
   expect(await readyz(managementUrl)).toMatchObject({ code: 503, database: 'unreachable', migrations: 'unknown' });
+  // Somebody who connects and asks nothing doesn't keep the service from its port.
+  const silent = connect(Number(env.PORT), '127.0.0.1').on('error', () => undefined);
+  await once(silent, 'connect');
+  const early = await fetch(`http://127.0.0.1:${env.PORT}/v1/slow`);
+  expect([early.status, early.headers.get('retry-after')]).toEqual([503, '2']);
+  expect(await early.json()).toMatchObject({ code: 'DATABASE_UNAVAILABLE' });
 
   await world.database.start();
   await eventually(async () =>
@@ -75,6 +83,8 @@ test('waits for the database and its migrations, alive but not ready', async () 
   await migrate(world);
   service = await starting;
   expect(await readyz()).toMatchObject({ code: 200, migrations: 'applied' });
+  expect(service.url).toBe(`http://127.0.0.1:${env.PORT}`);
+  expect((await slow()).status).toBe(200);
 });
 
 test('is ready although all connections of its pool are taken', async () => {
