@@ -7,7 +7,7 @@ import { cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ROOT } from '../../infra/index.ts';
-import { isMet, print, writeJson, type Figure } from './report.ts';
+import { isComplete, isMet, print, writeJson, type Figure } from './report.ts';
 import { say } from './say.ts';
 import { FOLDER, removeStaleRuns } from './servers.ts';
 
@@ -50,16 +50,18 @@ try {
 
 print(figures);
 const broken = figures.filter((figure) => !isMet(figure));
-for (const { name, value } of broken) console.log(`BROKEN: ${name} is ${value}`);
+for (const { name, value, isPlan } of broken) console.log(`${isPlan ? 'NOT DONE' : 'BROKEN'}: ${name} is ${value}`);
 if (mode !== 'cluster') {
   console.log('A confirm of this single node means that the event is on its disk, not that another node has it.');
 }
-if (failure) console.log(`BROKEN: the run did not come to its end: ${String(failure)}`);
+if (failure) console.log(`NOT DONE: the run did not come to its end: ${String(failure)}`);
 if (values.json) writeJson(values.json, seed, figures);
 const isSound = broken.length === 0 && !failure;
 // What a failed run leaves is for reading its logs.
 if (isSound) rmSync(FOLDER, { recursive: true, force: true });
 else console.log(`logs: ${FOLDER}`);
-say(isSound ? `kept every promise (seed ${seed})` : `promises were broken (seed ${seed})`);
+const isBroken = broken.some(({ isPlan }) => !isPlan);
+if (!isComplete(figures)) say(`the run is not complete: its figures are those of a part of the plan (seed ${seed})`);
+if (isBroken || isSound) say(`${isSound ? 'kept every promise' : 'promises were broken'} (seed ${seed})`);
 // With or without --check: a promise that is broken fails the run.
 process.exit(isSound ? 0 : 1);

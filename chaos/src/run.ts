@@ -146,7 +146,7 @@ export class Run {
       { name: 'service kills in the step that they waited for', value: this.#counts.inTheirStep, unit: '' },
       ...done
         .filter(([, , atLeast]) => atLeast > 0)
-        .map(([name, value, atLeast]): Figure => ({ name, value, unit: '', atLeast })),
+        .map(([name, value, atLeast]): Figure => ({ name, value, unit: '', atLeast, isPlan: true })),
       { name: 'library: committed at all', value: tally.committed, unit: '', atLeast: 1_000 },
       ...figuresOf('library', tally, FAULTS),
       ...figuresOf('platform', platform, PLATFORM_FAULTS),
