@@ -54,6 +54,17 @@ test('names each variable that is wrong on a line of its own, without its value,
   expect(service.stderr()).not.toContain('hunter2');
 });
 
+test('takes all files of TLS or none, and no connection in clear beside them', async () => {
+  const here = import.meta.filename;
+  const service = run(bundle.file, { ...env, TLS_CERT_FILE: here, TLS_CA_FILE: '/nowhere/ca.crt' });
+  expect(await service.exitCode).toBe(78);
+  expect(service.stderr().trim().split('\n').sort()).toEqual([
+    'config: AMQP_URL is in clear, which TLS_CERT_FILE rules out',
+    'config: TLS_CA_FILE must be a file that can be read',
+    'config: TLS_KEY_FILE is missing',
+  ]);
+});
+
 test('migrates and exits', async () => {
   const fresh = await createWorld();
   const migration = launch(fresh.env, 'migrate');

@@ -12,7 +12,7 @@ import {
 import { randomBytes, X509Certificate } from 'node:crypto';
 import { copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { get, request } from 'node:https';
-import { connect as connectPlain } from 'node:net';
+import { connect as connectPlain, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import { connect as connectTls, type SecureContextOptions } from 'node:tls';
 import { setImmediate as breathe } from 'node:timers/promises';
@@ -106,6 +106,27 @@ describe('the edge', () => {
     expect(answer).not.toContain('HTTP/1.1 200');
     expect(answer).not.toContain('openapi');
   });
+
+  it('holds no connection for long on which nothing comes, be it before the handshake or after it', async () => {
+    const to = { host: '127.0.0.1', port: portOf(service.url) };
+    const silent = Array.from({ length: 20 }, () => [
+      connectPlain(to),
+      // A handshake that was begun and never goes on.
+      connectPlain(to, function (this: Socket) {
+        this.write(Buffer.from('16030100c8', 'hex'));
+      }),
+      connectTls({ ...to, ca }),
+      connectTls({ ...to, ca }, function (this: Socket) {
+        this.write('GET / HTTP/1.1\r\n');
+      }),
+    ]).flat();
+    await Promise.all(
+      silent.map((socket) => {
+        socket.on('error', () => undefined).resume();
+        return new Promise((resolve) => socket.on('close', resolve));
+      }),
+    );
+  }, 16_000);
 
   it('is told from others by its certificate', async () => {
     await expect(greet({ ca: [] })).rejects.toThrow(/self-signed certificate|unable to verify/);
