@@ -18,7 +18,7 @@ const PURE = [
 /** `tools`, `infra` and what tests with them are not npm packages: these reach each other by path. */
 const SCRIPTS = [
   ...['tools/**/*.ts', 'infra/**/*.ts', 'libs/testing/**/*.ts', 'apps/e2e/**/*.ts', 'bench/**/*.ts'],
-  'chaos/**/*.ts',
+  ...['chaos/**/*.ts', 'security/**/*.ts'],
 ];
 
 const testingLibrary = {
@@ -149,6 +149,11 @@ export default defineConfig(
       'no-restricted-properties': 'off',
       'no-restricted-imports': 'off',
     },
+  },
+  {
+    // What is attacked is the platform that the e2e tests start, with the people in it.
+    files: ['security/**/*.ts'],
+    rules: { '@nx/enforce-module-boundaries': boundaries(['^(\\.\\./)+(tools|infra|apps/e2e/src)/']) },
   },
   {
     // Rides are what the e2e tests drive, and fail points are no part of the library's interface.

@@ -1,0 +1,86 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ROOT } from '../../infra/index.ts';
+import type { Verdict } from './attack.ts';
+import type { Result } from './report.ts';
+
+/** Attacks that stand beside what withstands them, as Jest specs: each test is one attack. */
+export interface SpecClass {
+  name: string;
+  about: string;
+  files: string[];
+}
+
+export const SPEC_CLASSES: readonly SpecClass[] = [
+  {
+    name: 'tokens',
+    about: 'forged, borrowed, stripped, oversized and ambiguous access tokens, at each of the three services',
+    files: ['passenger', 'driver', 'trip'].map((app) => `apps/${app}/test/token-attacks.int.spec.ts`),
+  },
+  {
+    name: 'sessions',
+    about: 'stolen, replayed, swapped and outlived refresh tokens, cookies and sessions',
+    files: ['apps/e2e/test/session-attacks.e2e.spec.ts'],
+  },
+  {
+    name: 'request smuggling',
+    about: 'requests that servers have framed differently, byte by byte over sockets: one answer, and hung up',
+    files: ['libs/service-defaults/test/smuggling.int.spec.ts'],
+  },
+  {
+    name: 'resources',
+    about: 'slow, endless, deep, wide and many: connections, headers, bodies, streams',
+    files: ['libs/service-defaults/test/resources.int.spec.ts'],
+  },
+];
+
+interface JestResults {
+  testResults: {
+    name: string;
+    message: string;
+    status: string;
+    assertionResults: { fullName: string; status: string; failureMessages: string[] }[];
+  }[];
+}
+
+export async function runSpecs({ name, about, files }: SpecClass): Promise<Result> {
+  const startedAtMs = performance.now();
+  const verdicts: Verdict[] = [];
+  for (const file of files) verdicts.push(...(await runSpec(file)));
+  return { name, about, verdicts, tookMs: performance.now() - startedAtMs };
+}
+
+async function runSpec(file: string): Promise<Verdict[]> {
+  if (!existsSync(join(ROOT, file))) return [{ attack: file, broken: 'is not there' }];
+  const folder = mkdtempSync(join(tmpdir(), 'cabstand-security-'));
+  const output = join(folder, 'results.json');
+  const config = join(ROOT, file.replace(/\/test\/.*/, ''), 'jest.config.js');
+  const kind = file.includes('.e2e.') ? 'e2e' : 'integration';
+  const jest = join(ROOT, 'node_modules', 'jest', 'bin', 'jest.js');
+  const args = [jest, '-c', config, '--selectProjects', kind, '--runTestsByPath', join(ROOT, file)];
+  const child = spawn(process.execPath, [...args, '--json', '--outputFile', output], {
+    cwd: ROOT,
+    stdio: 'ignore',
+    env: { ...process.env, NODE_OPTIONS: '--experimental-vm-modules --no-warnings' },
+  });
+  await once(child, 'exit');
+  try {
+    const { testResults } = JSON.parse(readFileSync(output, 'utf8')) as JestResults;
+    return testResults.flatMap(({ status, message, assertionResults }) => [
+      ...assertionResults.map((test): Verdict => ({
+        attack: test.fullName,
+        broken: test.status === 'passed' ? undefined : (test.failureMessages[0] ?? test.status).slice(0, 400),
+      })),
+      ...(status === 'failed' && assertionResults.length === 0
+        ? [{ attack: file, broken: message.slice(0, 400) }]
+        : []),
+    ]);
+  } catch (error) {
+    return [{ attack: file, broken: `did not run: ${String(error)}` }];
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
