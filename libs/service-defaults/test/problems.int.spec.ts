@@ -59,6 +59,23 @@ test.each([
   expect((await refusal(await post(body, headers))).slice(0, 2)).toEqual([status, code]);
 });
 
+test('refuses what is nested deeper than anything that is taken, before it is parsed', async () => {
+  const [, , errors] = await refusal(await post(`{"text":${'['.repeat(20)}${']'.repeat(20)}}`));
+  expect(errors).toEqual([{ path: '', message: 'is nested deeper than 20 levels' }]);
+  const [, , shallow] = await refusal(await post(`{"text":${'['.repeat(19)}${']'.repeat(19)}}`));
+  expect(shallow).toEqual([{ path: 'text', message: expect.any(String) }]);
+});
+
+test('refuses bytes that are no UTF-8, rather than to replace them', async () => {
+  const body = Buffer.from('{"text":"\xff\xfe"}', 'latin1');
+  const answer = await fetch(`${service.url}/v1/notes`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}`, ...JSON_HEADERS },
+    body,
+  });
+  expect((await refusal(answer)).slice(0, 2)).toEqual([400, 'REQUEST_MALFORMED']);
+});
+
 test('names each field that is wrong, and no value', async () => {
   const [status, code, errors] = await refusal(await post('{"text":"","stars":9,"secret":"hunter2"}'));
   expect([status, code]).toEqual([400, 'REQUEST_INVALID']);
