@@ -107,6 +107,12 @@ describe('an operator’s reason', () => {
       ...{ target, details: { call } },
     });
     const events = entry('GET /v1/trips/:id/events', trip.id);
+    const older = `?limit=1&cursor=${Buffer.from(trip.id).toString('base64url')}`;
+    await platform.call('GET', `/v1/trips${older}`, { as: operator, headers: REASON });
+    const [last] = await platform.rows('SELECT details FROM ops_audit WHERE subject = $1 ORDER BY id DESC', [
+      operator.id,
+    ]);
+    expect(last).toEqual({ details: { call: 'GET /v1/trips', cursor: older.split('cursor=')[1] } });
     expect(audited).toEqual([entry('GET /v1/trips/:id', trip.id), entry('GET /v1/trips', null), events, events]);
   });
 

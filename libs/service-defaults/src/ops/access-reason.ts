@@ -41,7 +41,12 @@ export class AccessReasonInterceptor implements NestInterceptor {
     // Nothing of the path has been checked yet, and anything may stand in it.
     const id = z.uuid().safeParse((request.params as { id?: string }).id);
     const target = id.success ? id.data : null;
-    const details = { call: `${request.method} ${request.routeOptions.url}` };
+    // With its cursor a page of a list can be told again.
+    const { cursor } = request.query as { cursor?: unknown };
+    const details = {
+      call: `${request.method} ${request.routeOptions.url}`,
+      ...(typeof cursor === 'string' ? { cursor } : {}),
+    };
     await this.transactions.run((tx) =>
       this.audit.record(tx, me, [{ action: 'ops.personal-data-shown', target, details, reason }]),
     );
