@@ -34,6 +34,8 @@ function localRuns(): string {
     '# A RabbitMQ of yours: the topology is declared there, in a virtual host of its own where that is permitted',
     '# AMQP_URL=',
     '# AMQP_MANAGEMENT_URL=',
+    '# 1 for HTTPS, and certificates instead of passwords, as with `npm start -- --tls`',
+    '# CABSTAND_TLS=',
   ].join('\n');
 }
 

@@ -4,6 +4,7 @@ import type { Server as HttpServer } from 'node:http';
 import { Server } from 'node:https';
 import tls, { type PeerCertificate, type SecureContextOptions } from 'node:tls';
 import { Logger } from '@nestjs/common';
+import { metrics } from '@opentelemetry/api';
 import type { BaseConfig } from './config.ts';
 
 export type TlsConfig = Pick<BaseConfig, 'TLS_CERT_FILE' | 'TLS_KEY_FILE' | 'TLS_CA_FILE'>;
@@ -56,15 +57,15 @@ class Tls {
   }
 
   /** For the server at the edge, whose clients have no certificate, and some no TLS 1.3. */
-  edge() {
-    const { cert, key } = this.material;
-    return { cert, key, minVersion: 'TLSv1.2' as const };
-  }
+  edge = () => ({ cert: this.material.cert, key: this.material.key, minVersion: 'TLSv1.2' as const });
 
   /** New connections to the server get the certificate of their time; those that are open stay as they are. */
   renew(server: HttpServer): void {
     if (!(server instanceof Server)) return;
     server.setSecureContext(this.edge());
+    const description = 'When the certificate ends, in seconds since 1970';
+    const gauge = metrics.getMeter('tls').createObservableGauge('tls.certificate.not_after', { description });
+    gauge.addCallback((result) => result.observe(Date.parse(this.notAfter()) / 1_000));
     this.servers.add(server);
     server.once('close', () => this.servers.delete(server));
   }
@@ -79,12 +80,16 @@ class Tls {
       this.material = found;
       this.trust();
       for (const server of this.servers) server.setSecureContext(this.edge());
-      this.logger.log({ event: 'tls.renewed', validTo: new X509Certificate(found.cert).validTo });
+      this.logger.log({ event: 'tls.renewed', notAfter: this.notAfter() });
     } catch (error) {
       const trouble = String(error);
       if (trouble !== this.trouble) this.logger.error({ event: 'tls.renewal-failed', err: error });
       this.trouble = trouble;
     }
+  }
+
+  private notAfter(): string {
+    return new X509Certificate(this.material.cert).validTo;
   }
 
   private read(): Material {

@@ -186,6 +186,12 @@ describe('a renewed certificate', () => {
     expect(before).not.toBe(serialOf(fresh.cert));
   });
 
+  it('says in a metric when it ends', async () => {
+    const text = await (await fetch(`${service.managementUrl}/metrics`)).text();
+    const [, seconds] = /^tls_certificate_not_after(?:{.*})? ([\d.e+]+)/m.exec(text) ?? [];
+    expect(Number(seconds) * 1_000).toBe(new X509Certificate(readFileSync(files.cert)).validToDate.getTime());
+  });
+
   it('is shown to PostgreSQL and RabbitMQ by new connections', async () => {
     const { serialNumber, validToDate } = new X509Certificate(readFileSync(files.cert));
     const admin = new pg.Client({ connectionString: servers.postgresUrl });
