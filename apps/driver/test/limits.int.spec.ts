@@ -37,6 +37,7 @@ it.each([
   ['registering', 'POST', '/v1/drivers', { from: '192.0.2.2' }, 30, 60],
   ['signing in', 'POST', '/v1/sessions', { from: '192.0.2.3' }, 60, 120],
   ['changing a password', 'PUT', '/v1/drivers/me/password', { as: driver }, 10, 20],
+  ['exporting', 'GET', '/v1/drivers/me/export', { as: driver }, 10, 40],
   ['posting positions', 'POST', '/v1/drivers/me/positions', { as: driver }, 180, 720],
   ['changing things', 'POST', `/v1/offers/${randomUUIDv7()}/decline`, { as: driver }, 120, 480],
   ['opening streams', 'GET', '/v1/drivers/me/events', { as: driver }, 60, 240],

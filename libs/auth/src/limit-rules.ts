@@ -21,6 +21,8 @@ export const LIMIT_RULES = {
   public: { exact: false, production: '1200/1m' },
   /** Checks a password, as signing in does. */
   password: { exact: true, production: '10/10m' },
+  /** Reads everything, and may encrypt it. */
+  export: { exact: false, production: '10/10m' },
   read: { exact: false, production: '600/1m' },
   write: { exact: false, production: '120/1m' },
   positions: { exact: false, production: '180/1m' },

@@ -85,6 +85,7 @@ export class DriverController {
   }
 
   @Get('me/export')
+  @Limited('export')
   @EncryptedOnRequest()
   @Authorize(driverPolicy, 'read')
   @ApiAnswer(200, DriverExport)

@@ -89,6 +89,7 @@ export class PassengerController {
 
   @Authorize(passengerPolicy, 'export')
   @Get('me/export')
+  @Limited('export')
   @EncryptedOnRequest()
   @ApiAnswer(200, PassengerExport)
   @ApiProblems('NOT_FOUND')
