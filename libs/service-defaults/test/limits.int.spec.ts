@@ -40,6 +40,11 @@ const allowed = (statuses: number[]) => statuses.filter((status) => status !== 4
 const counted = async () =>
   Number((await database.query<{ sum: string }>('SELECT sum(calls) FROM rate_limits')).rows[0]!.sum);
 
+const failures = async () => {
+  const metrics = await (await fetch(`${replicas[0]!.managementUrl}/metrics`)).text();
+  return Number(/^rate_limit_store_failures_total\{.*\} (\d+)$/m.exec(metrics)?.[1] ?? 0);
+};
+
 describe('an exact limit', () => {
   test('holds across replicas, however many calls come at once', async () => {
     const from = anAddress();
@@ -140,6 +145,13 @@ test('limits at each replica alone while the counts cannot be stored, and togeth
     expect(allowed(await Promise.all(Array.from({ length: 20 }, () => guess(from, replica))))).toBe(5);
     const reads = Array.from({ length: 12 }, () => statusOf('GET', '/v1/notes', me, replica));
     expect(allowed(await Promise.all(reads))).toBe(8);
+  }
+  // What could not be stored is not forgotten.
+  const before = await failures();
+  await eventually(async () => expect(await failures()).toBeGreaterThan(before));
+  for (const replica of [0, 1]) {
+    expect(await guess(from, replica)).toBe(429);
+    expect(await statusOf('GET', '/v1/notes', me, replica)).toBe(429);
   }
   await database.query('ALTER TABLE out_of_order RENAME TO rate_limits');
   await eventually(async () => {
