@@ -204,7 +204,8 @@ it.each(['logs', 'traces', 'metrics', 'error bodies'])('no %s say anything of an
     },
     metrics: async () => {
       const texts = await Promise.all(platform.processes().map((process) => process.metrics()));
-      return [...texts.map((text) => ({ where: 'metrics', text })), ...collector.written];
+      const exported = collector.written.filter(({ where }) => where.endsWith('metrics'));
+      return [...texts.map((text) => ({ where: 'metrics', text })), ...exported];
     },
     'error bodies': async () => refusals,
   };

@@ -107,7 +107,8 @@ describe('personal columns', () => {
     await expect(dataSource.query('UPDATE people SET name = $2 WHERE id = $1', [id, 'Eve'])).rejects.toMatchObject({
       code: '23514',
     });
-    await expect(dataSource.manager.update(Resident, id, { name: 'Eve' })).rejects.toThrow('without their row');
+    for (const row of [{ name: 'Eve' }, { id, name: 'Eve' }])
+      await expect(dataSource.manager.update(Resident, id, row)).rejects.toThrow('without their row');
     expect((await load(id)).name).toBe('Ada Canary');
   });
 });
