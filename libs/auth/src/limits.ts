@@ -6,8 +6,8 @@ import { LimitSettings, type Limit, type LimitName } from './limit-rules.ts';
 
 /** How far the counts of replicas may be apart. */
 const SHARE_EVERY_MS = 1_000;
-/** A database that takes longer is not waited for: then what this replica has counted decides. */
-const STORE_WAIT_MS = 500;
+/** A database that takes longer, however busy somebody has made it, is not waited for: what this replica has counted decides. */
+const STORE_WAIT_MS = 2_000;
 const PRUNE_EVERY_MS = 60_000;
 const MAX_COUNTERS = 50_000;
 const LARGEST_BATCH = 1_000;
