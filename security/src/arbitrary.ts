@@ -1,7 +1,6 @@
 import fc from 'fast-check';
-import type { JsonSchema, Path } from './openapi.ts';
-import { placesOf, put } from './openapi.ts';
-import { sample } from './world.ts';
+import { placesOf, put, type JsonSchema, type Path } from './openapi.ts';
+import { sample } from './sample.ts';
 
 /** Values that the schema allows. */
 export function valid(schema: JsonSchema, name = ''): fc.Arbitrary<unknown> {

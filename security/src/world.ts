@@ -6,14 +6,14 @@ import {
   drive,
   newDriver,
   newPassenger,
-  PASSWORD,
   requestTrip,
   type NewDriver,
   type NewPassenger,
 } from '../../apps/e2e/src/people.ts';
 import { freshPlace } from '../../apps/e2e/src/places.ts';
 import { Platform } from '../../apps/e2e/src/platform.ts';
-import { operationsOf, type JsonSchema, type OpenApi, type Operation } from './openapi.ts';
+import { operationsOf, type OpenApi, type Operation } from './openapi.ts';
+import { sample } from './sample.ts';
 import { send, type Answer } from './wire.ts';
 
 export type Role = 'passenger' | 'driver' | 'operator';
@@ -26,37 +26,6 @@ const CALLERS: [RegExp, Role][] = [
   [/^passenger /, 'passenger'],
   [/^driver /, 'driver'],
 ];
-
-/** Values that a field's schema alone doesn't lead to. */
-const GOOD: Record<string, () => unknown> = {
-  email: () => `${randomUUID()}@example.com`,
-  phone: () => '+49 30 1234567',
-  password: () => PASSWORD,
-  newPassword: () => PASSWORD,
-  currentPassword: () => PASSWORD,
-  queue: () => 'driver.trip-events',
-  // Far from everybody else's, and from the dropoff by a ride.
-  pickup: () => ({ lat: 10, lng: 10 }),
-  dropoff: () => ({ lat: 10.02, lng: 10 }),
-};
-
-/** A body that the schema allows. */
-export function sample(schema: JsonSchema, name = ''): unknown {
-  const good = GOOD[name];
-  if (good) return good();
-  if (schema.enum) return schema.enum[0];
-  if (schema.const !== undefined) return schema.const;
-  if (schema.anyOf) return sample(schema.anyOf[0]!, name);
-  if (schema.type === 'object') {
-    const properties = Object.entries(schema.properties ?? {});
-    return Object.fromEntries(properties.map(([key, inner]) => [key, sample(inner, key)]));
-  }
-  if (schema.type === 'array') return [sample(schema.items!, name)];
-  if (schema.type === 'integer' || schema.type === 'number') return Math.max(schema.minimum ?? 0, 1);
-  if (schema.format === 'uuid') return randomUUIDv7();
-  if (schema.format === 'date-time') return new Date().toISOString();
-  return 'B-CS 12';
-}
 
 /** The platform under attack, and everybody in it. */
 export class World {

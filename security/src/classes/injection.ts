@@ -77,6 +77,7 @@ const all = Object.values(STRINGS).flat();
 const few = [
   `'||pg_sleep(5)||'`,
   '{{1337*7331}}',
+  '<script>alert(1)</script>',
   'a\r\nSet-Cookie: role=operator',
   'a\0b',
   'a\ud800b',
