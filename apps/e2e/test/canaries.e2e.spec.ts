@@ -129,10 +129,15 @@ async function lead(): Promise<void> {
 async function sweep(service: ServiceName): Promise<void> {
   const document = await documentOf(platform, service);
   const words = Object.values(sweeps);
-  const bearer = async (operation: Operation): Promise<string[]> => {
-    if (operation.isPublic) return [''];
-    const people = [await newPassenger(platform.urls), await newDriver(platform.urls)];
-    return [await platform.operatorToken(), ...(await Promise.all(people.map(({ api }) => api.session.token())))];
+  let people: string[] = [];
+  const bearer = async ({ isPublic, method, path }: Operation): Promise<string[]> => {
+    if (isPublic) return [''];
+    const making = people.length > 0 ? [] : [newPassenger(platform.urls), newDriver(platform.urls)];
+    const made = (await Promise.all(making)).map(({ api }) => api.session.token());
+    const known = [...people, ...(await Promise.all(made))];
+    // What ends an account or its sessions leaves nobody for the next operation.
+    people = method === 'DELETE' || path.endsWith('/password') ? [] : known;
+    return [await platform.operatorToken(), ...known];
   };
   for (const operation of operationsOf(document)) {
     const { method, path, requestSchema, hasBody } = operation;
@@ -146,7 +151,11 @@ async function sweep(service: ServiceName): Promise<void> {
       traceparent: `00-${sweeps.name}-00`,
       origin: `https://${sweeps.name}.example`,
     };
-    const search = new URLSearchParams({ limit: sweeps.phone, cursor: sweeps.address, [sweeps.address]: sweeps.password });
+    const search = new URLSearchParams({
+      limit: sweeps.phone,
+      cursor: sweeps.address,
+      [sweeps.address]: sweeps.password,
+    });
     for (const token of await bearer(operation)) {
       const base = platform.urls[service];
       const odd = base + path.replaceAll(/\{\w+\}/g, encodeURIComponent(sweeps.address));
