@@ -8,6 +8,7 @@ export { Jobs } from './jobs.ts';
 export { ApiAccessReason, ApiAnswer, ApiProblems, ApiStream } from './openapi.ts';
 export { EncryptedOnRequest } from './openpgp.ts';
 export { page, pageOf, PageQuery, positionOf, type Page } from './page.ts';
+export { preparedFind } from './prepared-find.ts';
 export { personal, PersonalData } from './personal-data.ts';
 export { Problem, RequestInvalid } from './problem.ts';
 export { sealTable } from './seal-table.ts';

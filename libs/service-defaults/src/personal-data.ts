@@ -1,5 +1,5 @@
 import { seal, unseal, type KeyRing } from '@cabstand/auth';
-import { createHmac, randomBytes } from 'node:crypto';
+import { createHmac, createSecretKey, randomBytes, type KeyObject } from 'node:crypto';
 import {
   EventSubscriber,
   type EntityMetadata,
@@ -12,6 +12,7 @@ import {
 /** First byte of what is sealed. No text begins with it, so that a CHECK on each column keeps plain text out. */
 const FORMAT = Buffer.of(1);
 const DATA_KEY_BYTES = 32;
+const MAX_UNWRAPPED = 10_000;
 
 /** An entity with personal columns, and the wrapped key that seals them. */
 type Row = Record<string, unknown> & { dataKey?: Buffer | null };
@@ -30,6 +31,8 @@ export const personal = { transformer: { to: (value: unknown) => value, from: (v
 export class PersonalData implements EntitySubscriberInterface<Row> {
   /** What TypeORM's `subscribers` takes: classes, which it makes one of each by itself. */
   readonly subscriber: new () => PersonalData;
+
+  private readonly unwrapped = new Map<string, KeyObject>();
 
   constructor(
     readonly keys: KeyRing,
@@ -60,7 +63,7 @@ export class PersonalData implements EntitySubscriberInterface<Row> {
 
   /** Wraps a row's data key anew, by the newest key-encryption key. */
   rewrap(table: string, id: string, dataKey: Buffer): Buffer {
-    return this.wrap(table, id, this.unwrap(table, id, dataKey));
+    return this.wrap(table, id, this.unwrap(table, id, dataKey).export());
   }
 
   afterLoad(row: Row, event?: LoadEvent<Row>): void {
@@ -114,7 +117,19 @@ export class PersonalData implements EntitySubscriberInterface<Row> {
   }
 
   private wrap = (table: string, id: string, key: Buffer) => this.keys.seal(key, placeOf(table, 'data_key', id));
-  private unwrap = (table: string, id: string, key: Buffer) => this.keys.open(key, placeOf(table, 'data_key', id));
+
+  /** A read of one person unwraps the same key for each value, and the next read again: the last ones are remembered. */
+  private unwrap(table: string, id: string, wrapped: Buffer): KeyObject {
+    const place = placeOf(table, 'data_key', id);
+    const known = `${place} ${wrapped.toString('latin1')}`;
+    let key = this.unwrapped.get(known);
+    if (!key) {
+      key = createSecretKey(this.keys.open(wrapped, place));
+      this.unwrapped.set(known, key);
+      if (this.unwrapped.size > MAX_UNWRAPPED) this.unwrapped.delete(this.unwrapped.keys().next().value!);
+    }
+    return key;
+  }
 }
 
 const isSealed = (value: unknown): boolean => value instanceof Uint8Array;
@@ -140,10 +155,10 @@ function idOf(row: Row, { tableName, primaryColumns }: EntityMetadata): string {
 /** PostgreSQL writes UUIDs in lower case, whoever sent them. */
 const placeOf = (table: string, column: string, id: string) => `${table}.${column} ${id.toLowerCase()}`;
 
-const sealValue = (key: Buffer, value: unknown, place: string): Buffer =>
+const sealValue = (key: Buffer | KeyObject, value: unknown, place: string): Buffer =>
   Buffer.concat([FORMAT, seal(key, Buffer.from(JSON.stringify(value)), place)]);
 
-function openValue(key: Buffer, value: Buffer, place: string): unknown {
+function openValue(key: KeyObject, value: Buffer, place: string): unknown {
   if (value[0] !== FORMAT[0]) throw new Error(`${place} is not sealed`);
   return JSON.parse(unseal(key, value.subarray(1), place).toString());
 }

@@ -1,7 +1,7 @@
 import type { Principal } from '@cabstand/auth';
 import { DomainError, TripRated, type DispatchAccepted } from '@cabstand/contracts';
 import { Outbox, Transactions } from '@cabstand/messaging';
-import { page, positionOf, type Page, type PageQuery } from '@cabstand/service-defaults';
+import { page, positionOf, preparedFind, type Page, type PageQuery } from '@cabstand/service-defaults';
 import { Injectable, type Type } from '@nestjs/common';
 import { randomUUIDv7 } from 'node:crypto';
 import { DataSource, In, LessThan, type EntityManager } from 'typeorm';
@@ -33,6 +33,8 @@ const SWEEP_BATCH = 100;
  */
 @Injectable()
 export class TripService {
+  private readonly find: (id: string) => Promise<Trip | null>;
+
   constructor(
     private readonly dataSource: DataSource,
     private readonly transactions: Transactions,
@@ -40,7 +42,9 @@ export class TripService {
     private readonly streams: TripStreams,
     private readonly quotes: QuoteService,
     private readonly people: PeopleService,
-  ) {}
+  ) {
+    this.find = preparedFind(dataSource, Trip, ['passenger', 'driver']);
+  }
 
   /** @throws DomainError ACCOUNT_SUSPENDED, NOT_FOUND, QUOTE_USED, QUOTE_EXPIRED, TRIP_ALREADY_ACTIVE */
   request(me: Principal, quoteId: string): Promise<TripView> {
@@ -57,7 +61,7 @@ export class TripService {
 
   /** @throws DomainError NOT_FOUND */
   async get(me: Principal, id: string): Promise<TripView> {
-    const trip = await this.dataSource.manager.findOne(Trip, { where: { id }, relations: WITH_PEOPLE });
+    const trip = await this.find(id);
     tripPolicy.check(me, 'read', trip);
     return toView(trip, shownTo(me, trip));
   }
