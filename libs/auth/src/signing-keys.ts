@@ -4,7 +4,6 @@ import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common'
 import { calculateJwkThumbprint, exportJWK, type JSONWebKeySet } from 'jose';
 import { DataSource, Raw, type EntityManager, type FindOperator } from 'typeorm';
 import { KEYS_FRESH_MS } from './issuer-keys.ts';
-import { seal, unseal } from './sealed-box.ts';
 import { SigningKey } from './session.entities.ts';
 import { SESSION_OPTIONS, type SessionOptions } from './session-options.ts';
 import type { TrustedIssuer } from './variables.ts';
@@ -109,7 +108,7 @@ export class SigningKeys implements OnApplicationBootstrap {
 
   private open({ kid, sealedPrivateKey }: SigningKey): KeyObject {
     try {
-      const pkcs8 = unseal(this.options.keyEncryptionKey, sealedPrivateKey, kid);
+      const pkcs8 = this.options.keyEncryptionKeys.openBare(sealedPrivateKey, kid);
       return createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' });
     } catch (cause) {
       throw new SigningKeySealed(cause);
@@ -128,7 +127,7 @@ export class SigningKeys implements OnApplicationBootstrap {
     const key: SigningKey = {
       kid,
       publicJwk: { ...jwk, kid, alg: this.algorithm, use: 'sig' },
-      sealedPrivateKey: seal(this.options.keyEncryptionKey, pkcs8, kid),
+      sealedPrivateKey: this.options.keyEncryptionKeys.sealBare(pkcs8, kid),
       createdAt: now,
       signsFrom: new Date(now.getTime() + leadMs),
     };

@@ -1,5 +1,6 @@
 import { createTestDatabase, type TestDatabase } from '@cabstand/testing';
 import type { DataSource } from 'typeorm';
+import { KeyRing } from '../src/key-ring.ts';
 import { SigningKeys } from '../src/signing-keys.ts';
 import type { SessionOptions } from '../src/index.ts';
 import { Accounts, keys, openDatabase } from './service.ts';
@@ -16,7 +17,10 @@ afterAll(async () => {
   await database.drop();
 });
 
-const replica = (keyEncryptionKey = keys.keyEncryptionKey, changes: Partial<SessionOptions> = {}) =>
+const ring = (...sealing: Buffer[]) =>
+  KeyRing.from(JSON.stringify(Object.fromEntries(sealing.map((key, i) => [i + 1, key.toString('base64')]))));
+
+const replica = (keyEncryptionKeys = keys.keyEncryptionKeys, changes: Partial<SessionOptions> = {}) =>
   new SigningKeys(dataSource, {
     issuer: 'https://a.test',
     role: 'passenger',
@@ -25,7 +29,7 @@ const replica = (keyEncryptionKey = keys.keyEncryptionKey, changes: Partial<Sess
     refreshTokenTtlMs: 0,
     accounts: Accounts,
     ...keys,
-    keyEncryptionKey,
+    keyEncryptionKeys,
     ...changes,
   });
 
@@ -40,7 +44,7 @@ it('replicas that start together make one key, and keep it encrypted', async () 
 
 it('a replica with another encryption key says so instead of making a key of its own', async () => {
   await replica().current();
-  await expect(replica(Buffer.alloc(32)).current()).rejects.toThrow('KEY_ENCRYPTION_KEY');
+  await expect(replica(ring(Buffer.alloc(32))).current()).rejects.toThrow('KEY_ENCRYPTION_KEY');
   expect(await dataSource.query('SELECT FROM signing_keys')).toHaveLength(1);
 });
 
@@ -51,7 +55,7 @@ it('a database that is away stops no start: the key is there when the database i
   await expect(keysOfReplica.onApplicationBootstrap()).resolves.toBeUndefined();
   await database.start();
   expect((await keysOfReplica.current()).kid).toBe((await replica().current()).kid);
-  await expect(replica(Buffer.alloc(32)).onApplicationBootstrap()).rejects.toThrow('KEY_ENCRYPTION_KEY');
+  await expect(replica(ring(Buffer.alloc(32))).onApplicationBootstrap()).rejects.toThrow('KEY_ENCRYPTION_KEY');
 });
 
 describe('a rotation', () => {
