@@ -93,6 +93,18 @@ describe('a flood', () => {
   });
 });
 
+test('tells a note of somebody else from one that there is not', async () => {
+  const before = told('access-denied').length;
+  const subject = randomUUID();
+  const authorization = `Bearer ${await world.issuer.token('passenger', subject)}`;
+  const answers = await times(5, () => call('GET', '/v1/others-note', { authorization }));
+  const unknown = await times(5, () => call('GET', `/v1/notes/${randomUUID()}`, { authorization }));
+  expect([...answers, ...unknown].map(({ status }) => status)).toEqual(Array(10).fill(404));
+  await events().report();
+  await eventually(() => expect(told('access-denied')).toHaveLength(before + 1));
+  expect(told('access-denied').at(-1)!.payload).toMatchObject({ subject, count: 5 });
+});
+
 test('of many sides costs no more than 51 events', async () => {
   const before = told('token-rejected').length;
   for (let i = 0; i < 5_000; i++) events().count('token-rejected', `10.${i >> 8}.${i & 255}.1`);
