@@ -124,11 +124,18 @@ export function loadConfig<Schema extends z.ZodType>(schema: Schema, env = proce
 function tlsProblems(given: Record<string, string | undefined>): string[] {
   const files = ['TLS_CERT_FILE', 'TLS_KEY_FILE', 'TLS_CA_FILE'];
   if (!files.some((name) => given[name])) return [];
-  const inClear = Object.entries({ AMQP_URL: /^amqp:/, AMQP_MANAGEMENT_URL: /^http:/ }).filter(([name, scheme]) =>
-    scheme.test(given[name] ?? ''),
-  );
+  const contrary = {
+    AMQP_URL: /^amqp:/,
+    AMQP_MANAGEMENT_URL: /^http:/,
+    // `sslmode=disable` would win over whatever stands elsewhere.
+    DATABASE_URL: /[?&]ssl/,
+    // An issuer without `jwksUri` is asked where its keys are.
+    TRUSTED_ISSUERS: /"(jwksUri|issuer)"\s*:\s*"http:/,
+  };
   return [
     ...files.filter((name) => !given[name]).map((name) => `${name} is missing`),
-    ...inClear.map(([name]) => `${name} is in clear, which TLS_CERT_FILE rules out`),
+    ...Object.entries(contrary).flatMap(([name, pattern]) =>
+      pattern.test(given[name] ?? '') ? `${name} says otherwise than TLS_CERT_FILE: nothing goes in clear` : [],
+    ),
   ];
 }

@@ -56,12 +56,21 @@ test('names each variable that is wrong on a line of its own, without its value,
 
 test('takes all files of TLS or none, and no connection in clear beside them', async () => {
   const here = import.meta.filename;
-  const service = run(bundle.file, { ...env, TLS_CERT_FILE: here, TLS_CA_FILE: '/nowhere/ca.crt' });
+  const contrary = (name: string) => `config: ${name} says otherwise than TLS_CERT_FILE: nothing goes in clear`;
+  const service = run(bundle.file, {
+    ...{ ...env, TLS_CERT_FILE: here, TLS_CA_FILE: '/nowhere/ca.crt' },
+    DATABASE_URL: `${env.DATABASE_URL}?sslmode=disable`,
+    AMQP_MANAGEMENT_URL: 'http://user:password@localhost:15672',
+    TRUSTED_ISSUERS: JSON.stringify([
+      { issuer: 'https://issuer.test', jwksUri: 'http://issuer.test/jwks', roles: ['driver'] },
+    ]),
+  });
   expect(await service.exitCode).toBe(78);
   expect(service.stderr().trim().split('\n').sort()).toEqual([
-    'config: AMQP_URL is in clear, which TLS_CERT_FILE rules out',
+    ...['AMQP_MANAGEMENT_URL', 'AMQP_URL', 'DATABASE_URL'].map(contrary),
     'config: TLS_CA_FILE must be a file that can be read',
     'config: TLS_KEY_FILE is missing',
+    contrary('TRUSTED_ISSUERS'),
   ]);
 });
 
