@@ -28,6 +28,8 @@ export function withCertificate(plainUrl: string, { cert, key, ca }: Certificate
 
 export async function withAdmin<T>(adminUrl: string, work: (admin: pg.Client) => Promise<T>): Promise<T> {
   const admin = new pg.Client({ connectionString: adminUrl });
+  // A server that is ended meanwhile would end this process, too: the query reports it.
+  admin.on('error', () => undefined);
   await admin.connect();
   try {
     return await work(admin);
