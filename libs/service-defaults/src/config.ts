@@ -1,7 +1,6 @@
 import { accessSync, constants } from 'node:fs';
 import { isIP, isIPv4 } from 'node:net';
-import { keyRingVariable } from '@cabstand/auth';
-import { limitsVariable } from '@cabstand/auth';
+import { keyRingVariable, limitsVariable } from '@cabstand/auth';
 import { z } from 'zod';
 
 const UNITS_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
