@@ -5,7 +5,10 @@ describe('passwords', () => {
   const passwords = new Passwords();
 
   it('are kept as salted argon2id in PHC string format', async () => {
-    const [first, second] = await Promise.all([passwords.hash('correct horse', EMAIL), passwords.hash('correct horse', EMAIL)]);
+    const [first, second] = await Promise.all([
+      passwords.hash('correct horse', EMAIL),
+      passwords.hash('correct horse', EMAIL),
+    ]);
     expect(first).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43}$/);
     expect(first).not.toBe(second);
     await expect(passwords.verify('correct horse', first)).resolves.toBe(true);

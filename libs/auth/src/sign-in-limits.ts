@@ -125,8 +125,10 @@ export class SignInLimits {
     if (blockedMs === 0 || isLocked) return;
     await tx.query(
       `UPDATE sign_in_failures SET blocked_until = now() + make_interval(secs => $2),
-              expires_at = now() + make_interval(secs => $2 + $3::float8) WHERE key = $1`,
-      [key, blockedMs / 1000, WINDOW_S],
+              expires_at = now() + make_interval(secs => $2 + $3::float8), failures = CASE WHEN $4 THEN 0 ELSE failures END
+        WHERE key = $1`,
+      // The account as a whole is not locked again by the next failure: that would let strangers renew it at will.
+      [key, blockedMs / 1000, WINDOW_S, kind === 'account'],
     );
     const { accountId, network } = guess;
     if (row.failures < limit.lockAfter || kind === 'network' || !accountId) return;

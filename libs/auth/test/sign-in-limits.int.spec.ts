@@ -159,6 +159,10 @@ describe('a stranger', () => {
     expect(elsewhere.status).toBe(429);
     expect(elsewhere.retryAfterS).toBeLessThanOrEqual(30);
     expect((await signIn(email, PASSWORD, HOME)).status).toBe(201);
+    // One more failure after the lock is the first of twelve again.
+    await untilNobodyWaits();
+    await guess(email, 1, '203.0.113.99');
+    expect((await signIn(email, PASSWORD, ELSEWHERE)).status).toBe(201);
   });
 });
 
