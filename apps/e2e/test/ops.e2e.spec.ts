@@ -354,7 +354,7 @@ it('alerts speak only of what a service measures', async () => {
     groups: { rules: { alert: string; expr: string }[] }[];
   };
   const used = new Set(
-    rules.groups.flatMap((group) => group.rules).flatMap(({ expr }) => expr.match(/messaging_\w+/g)),
+    rules.groups.flatMap((group) => group.rules).flatMap(({ expr }) => expr.match(/messaging_\w+/g) ?? []),
   );
   expect(used.size).toBeGreaterThan(8);
   // Each service publishes and consumes; a lag is known once something was handled.
@@ -370,7 +370,7 @@ it('alerts speak only of what a service measures', async () => {
   await eventually(async () => {
     for (const service of platform.processes()) {
       const exposed = new Set((await service.metrics()).match(/^messaging_\w+/gm));
-      expect({ service: service.service, lacks: [...used].filter((name) => !exposed.has(name!)) }).toEqual({
+      expect({ service: service.service, lacks: [...used].filter((name) => !exposed.has(name)) }).toEqual({
         service: service.service,
         lacks: [],
       });
