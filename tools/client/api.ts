@@ -146,6 +146,8 @@ class Member {
   }
 }
 
+const keyed = (key?: string): Record<string, string> => (key === undefined ? {} : { 'idempotency-key': key });
+
 interface StreamHooks {
   onOpen?: () => void;
   onLost?: (error: unknown) => void;
@@ -156,9 +158,9 @@ export class PassengerApi extends Member {
     super(urls, new Session(urls.passenger, credentials, options), options);
   }
 
-  async register(profile: Profile): Promise<Account> {
+  async register(profile: Profile, idempotencyKey?: string): Promise<Account> {
     const url = `${this.urls.passenger}/v1/passengers`;
-    return (await call<Account>('POST', url, { ...this.options, body: profile })).body;
+    return (await call<Account>('POST', url, { ...this.options, headers: keyed(idempotencyKey), body: profile })).body;
   }
 
   quote(pickup: GeoPoint, dropoff: GeoPoint): Promise<Quote> {
@@ -167,8 +169,7 @@ export class PassengerApi extends Member {
 
   /** The same key makes a second call with it the first one's answer, so that a lost answer costs no second trip. */
   requestTrip(quoteId: string, idempotencyKey: string): Promise<Trip> {
-    const headers = { 'idempotency-key': idempotencyKey };
-    return this.send('POST', `${this.urls.trip}/v1/trips`, { quoteId }, headers);
+    return this.send('POST', `${this.urls.trip}/v1/trips`, { quoteId }, keyed(idempotencyKey));
   }
 }
 
@@ -177,9 +178,9 @@ export class DriverApi extends Member {
     super(urls, new Session(urls.driver, credentials, options), options);
   }
 
-  async register(profile: DriverProfile): Promise<Account> {
+  async register(profile: DriverProfile, idempotencyKey?: string): Promise<Account> {
     const url = `${this.urls.driver}/v1/drivers`;
-    return (await call<Account>('POST', url, { ...this.options, body: profile })).body;
+    return (await call<Account>('POST', url, { ...this.options, headers: keyed(idempotencyKey), body: profile })).body;
   }
 
   goOnline(): Promise<unknown> {

@@ -44,7 +44,7 @@ export interface NewDriver {
 export async function newPassenger(urls: ServiceUrls, options: CallOptions = {}): Promise<NewPassenger> {
   const own = profile();
   const api = new PassengerApi(urls, { email: own.email, password: own.password }, options);
-  const { id } = await api.register(own);
+  const { id } = await api.register(own, randomUUID());
   await api.session.signIn();
   return { id, api, profile: own };
 }
@@ -53,7 +53,7 @@ export async function newPassenger(urls: ServiceUrls, options: CallOptions = {})
 export async function newDriver(urls: ServiceUrls, at?: GeoPoint, options: CallOptions = {}): Promise<NewDriver> {
   const own = driverProfile();
   const api = new DriverApi(urls, { email: own.email, password: own.password }, options);
-  const { id } = await api.register(own);
+  const { id } = await api.register(own, randomUUID());
   await api.session.signIn();
   if (at) await goOnlineAt(api, at);
   return { id, api, profile: own };

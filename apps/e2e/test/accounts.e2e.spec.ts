@@ -14,10 +14,8 @@ import {
   requestTrip,
   untilOffered,
 } from '../src/people.ts';
-
 import { freshPlace } from '../src/places.ts';
 import { Platform } from '../src/platform.ts';
-import { placesThatHold } from '../src/traces.ts';
 
 let platform: Platform;
 beforeAll(async () => {
@@ -104,25 +102,6 @@ describe.each([
     const { email, password } = own;
     expect(await refusal(call('POST', at('sessions'), { body: { email, password } }))).toMatchObject({ status: 401 });
     expect((await call('POST', at(path), { body: make({ email }) })).status).toBe(201);
-  });
-
-  it('leaves nothing of the person in any database when it is erased, not even in remembered answers', async () => {
-    const first = `Zebulon${crypto.randomUUID().slice(0, 8)}`;
-    const own = make({ name: `${first} Example`, phone: `+49${Date.now()}` });
-    const key = { 'idempotency-key': crypto.randomUUID() };
-    await call('POST', at(path), { body: own, headers: key });
-    const { body: tokens } = await call<Tokens>('POST', at('sessions'), {
-      body: { email: own.email, password: own.password },
-    });
-    const traces = () => placesThatHold(platform, [own.email, own.phone, first]);
-    // Otherwise the search below could not find anything if it were there.
-    await eventually(async () =>
-      expect(await traces()).toEqual(
-        expect.arrayContaining([`${service}.${path}`, `${service}.idempotency_keys`, `trip.${path}`]),
-      ),
-    );
-    await call('DELETE', at(`${path}/me`), { token: tokens.accessToken });
-    await eventually(async () => expect(await traces()).toEqual([]));
   });
 
   it('is suspended and reinstated by an operator, and by nobody else', async () => {

@@ -22,8 +22,7 @@ afterAll(async () => {
 });
 
 const OPERATORS_ROUTE = '/v1/ops/outbox';
-const ask = (token: string, path = OPERATORS_ROUTE) =>
-  platform.call<{ code?: string }>('GET', path, { as: { token } });
+const ask = (token: string, path = OPERATORS_ROUTE) => platform.call<{ code?: string }>('GET', path, { as: { token } });
 
 it('somebody who signs in at the organisation’s own provider is an operator here', async () => {
   const { access_token: token } = await organisation.signIn('olga');
