@@ -8,6 +8,7 @@ import {
   type TestIssuer,
 } from '@cabstand/testing';
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -41,6 +42,7 @@ describe('a built service, copied to a folder of its own', () => {
       DATABASE_URL: database.url,
       AMQP_URL: broker.urlFor('trip'),
       TRUSTED_ISSUERS: JSON.stringify([issuer.trustedIssuer('passenger', 'driver', 'operator')]),
+      KEY_ENCRYPTION_KEY: randomBytes(32).toString('base64'),
     };
   });
 
@@ -63,7 +65,11 @@ describe('a built service, copied to a folder of its own', () => {
       (error: unknown) => error as { code: number; stderr: string },
     );
     expect(failure?.code).toBe(78);
-    expect(failure?.stderr.trim().split('\n')).toHaveLength(4);
+    const missing = ['DATABASE_URL', 'KEY_ENCRYPTION_KEY', 'AMQP_URL', 'TRUSTED_ISSUERS'];
+    expect(failure?.stderr.trim().split('\n')).toEqual([
+      'config: PORT must be a whole number',
+      ...missing.map((name) => `config: ${name} is missing`),
+    ]);
   });
 
   it('migrates, becomes ready, shows its API and stops when told', async () => {
