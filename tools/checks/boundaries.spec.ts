@@ -71,21 +71,19 @@ function copyOfWorkspace(): string {
   return copy;
 }
 
+/** What `nx lint` does with these files: the boundary rule reads the graph that Nx has left, and is silent without one. */
 function lint(workspace: string) {
   // What the Nx that runs this test tells its tasks would point the inner one at the real workspace.
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('NX_')));
-  const nx = join(workspace, 'node_modules', 'nx', 'dist', 'bin', 'nx.js');
-  const args = [
-    nx,
-    'run-many',
-    '-t',
-    'lint',
-    '-p',
-    'trip,contracts,messaging',
-    '--outputStyle=static',
-    '--skipNxCache',
-  ];
-  const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: workspace, env, encoding: 'utf8' });
+  const run = (program: string, ...args: string[]) =>
+    spawnSync(process.execPath, [join(workspace, 'node_modules', program), ...args], {
+      cwd: workspace,
+      env,
+      encoding: 'utf8',
+    });
+  const graph = run('nx/dist/bin/nx.js', 'show', 'projects');
+  if (graph.status !== 0) throw new Error(graph.stdout + graph.stderr);
+  const { status, stdout, stderr } = run('eslint/bin/eslint.js', ...PLANTED.map(({ file }) => file));
   // ESLint's report is a paragraph for each file.
   return { status, paragraphs: (stdout + stderr).split(/\n\s*\n/) };
 }
