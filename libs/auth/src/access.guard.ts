@@ -29,6 +29,7 @@ export class AccessGuard extends AuthGuard() {
     super({ defaultStrategy: name, property: 'principal', session: false });
   }
 
+  /** Waits only for what it has to: nearly every request brings a token that is known, and is under every limit. */
   override async canActivate(context: ExecutionContext): Promise<boolean> {
     if (context.getType() !== 'http') return true;
     const access = this.reflector.getAllAndOverride<Access | undefined>(ACCESS, [
@@ -43,7 +44,8 @@ export class AccessGuard extends AuthGuard() {
     const principal = await this.authenticate(context).catch((error: unknown) => {
       throw challenged(context, error);
     });
-    await this.limits.check(context, principal);
+    const limited = this.limits.check(context, principal);
+    if (limited) await limited;
     if (!access.policy.grants(principal.role, access.action)) throw new DomainError('ROLE_FORBIDDEN');
     return true;
   }
@@ -53,7 +55,8 @@ export class AccessGuard extends AuthGuard() {
     const token = bearerToken(request);
     const known = token === null ? undefined : this.verified.find(token);
     const principal = known ?? (await this.verify(context, token));
-    await this.revoked.ready();
+    const loading = this.revoked.ready();
+    if (loading) await loading;
     if (this.revoked.isRevoked(principal)) throw new DomainError('TOKEN_INVALID');
     // A copy: what comes to be known of this request must not be known of the next.
     return (request.principal = { ...principal });

@@ -36,6 +36,8 @@ export interface Limit {
   exact: boolean;
   calls: number;
   windowMs: number;
+  /** As a header says it. */
+  policy: string;
 }
 
 /** High enough for a whole city, all test suites and a benchmark from one address. */
@@ -60,9 +62,13 @@ export class LimitSettings {
       if (!rates.has(name)) throw new Error(`names limits; ${[...rates.keys()].join(', ')} are known`);
       rates.set(name, rate);
     }
-    this.limits = Object.fromEntries(
-      Object.entries(LIMIT_RULES).map(([name, { exact }]) => [name, { name, exact, ...rateOf(rates.get(name)!) }]),
-    ) as unknown as Record<LimitName, Limit>;
+    const limitOf = (name: LimitName): Limit => {
+      const { calls, windowMs } = rateOf(rates.get(name)!);
+      const policy = `"${name}";q=${calls};w=${windowMs / 1_000}`;
+      return { name, exact: LIMIT_RULES[name].exact, calls, windowMs, policy };
+    };
+    const names = Object.keys(LIMIT_RULES) as LimitName[];
+    this.limits = Object.fromEntries(names.map((name) => [name, limitOf(name)])) as Record<LimitName, Limit>;
   }
 }
 

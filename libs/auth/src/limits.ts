@@ -66,8 +66,8 @@ export class Limits implements OnModuleInit, OnModuleDestroy {
     await this.exchange();
   }
 
-  /** Counts one call of somebody: a network, a principal, an account. */
-  async take(name: LimitName, who: string): Promise<Verdict> {
+  /** Counts one call of somebody: a network, a principal, an account. A promise where the limit is exact. */
+  take(name: LimitName, who: string): Verdict | Promise<Verdict> {
     const limit = this.settings.limits[name];
     const counter = this.counterOf(limit, who);
     const verdict = (counted: number): Verdict => ({
@@ -80,7 +80,8 @@ export class Limits implements OnModuleInit, OnModuleDestroy {
     if (before + counter.unsent >= limit.calls) return verdict(Infinity);
     const nth = ++counter.unsent;
     this.moved.add(counter);
-    return verdict(nth + (limit.exact ? await this.countedBefore(counter, before) : before));
+    if (!limit.exact) return verdict(nth + before);
+    return this.countedBefore(counter, before).then((counted) => verdict(nth + counted));
   }
 
   /** `local` is believed when the database doesn't say in time. */

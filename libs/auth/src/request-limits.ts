@@ -3,7 +3,7 @@ import { Injectable, SetMetadata, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { LimitName } from './limit-rules.ts';
-import { Limits } from './limits.ts';
+import { Limits, type Verdict } from './limits.ts';
 import { networkOf } from './network.ts';
 import type { Principal } from './principal.ts';
 
@@ -20,20 +20,27 @@ export class RequestLimits {
     private readonly limits: Limits,
   ) {}
 
-  /** @throws DomainError RATE_LIMITED */
-  async check(context: ExecutionContext, principal?: Principal): Promise<void> {
+  /**
+   * Undefined, or a promise where the count of all replicas is waited for.
+   * @throws DomainError RATE_LIMITED
+   */
+  check(context: ExecutionContext, principal?: Principal): Promise<void> | undefined {
     const http = context.switchToHttp();
     const request = http.getRequest<FastifyRequest>();
     const name =
       this.reflector.get<LimitName | undefined>(LIMITED, context.getHandler()) ??
-      (!principal ? 'public' : /^(GET|HEAD)$/.test(request.method) ? 'read' : 'write');
+      (!principal ? 'public' : request.method === 'GET' || request.method === 'HEAD' ? 'read' : 'write');
     const who = principal ? `${principal.issuer} ${principal.subject}` : networkOf(request.ip);
-    const { limit, allowed, remaining, resetS } = await this.limits.take(name, who);
+    const verdict = this.limits.take(name, who);
+    const tell = (told: Verdict) => this.tell(http.getResponse<FastifyReply>(), told);
+    return verdict instanceof Promise ? verdict.then(tell) : tell(verdict);
+  }
+
+  private tell(reply: FastifyReply, { limit, allowed, remaining, resetS }: Verdict): undefined {
     // draft-ietf-httpapi-ratelimit-headers-10
-    void http
-      .getResponse<FastifyReply>()
-      .header('ratelimit-policy', `"${name}";q=${limit.calls};w=${limit.windowMs / 1_000}`)
-      .header('ratelimit', `"${name}";r=${remaining};t=${resetS}`);
+    void reply
+      .header('ratelimit-policy', limit.policy)
+      .header('ratelimit', `"${limit.name}";r=${remaining};t=${resetS}`);
     if (!allowed) throw new DomainError('RATE_LIMITED', undefined, { retryAfterS: resetS });
   }
 }

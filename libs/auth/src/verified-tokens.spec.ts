@@ -44,8 +44,8 @@ it('are so many at most, and those in use stay', () => {
   for (let i = 0; i < 20_000; i++) {
     verified.add(`token ${i}`, principal('eve'));
     expect(verified.find('in use')).toBeDefined();
+    expect(verified.size).toBeLessThanOrEqual(5_000);
   }
-  expect(verified.size).toBe(5_000);
   expect(verified.find('idle')).toBeUndefined();
 });
 
