@@ -1,5 +1,8 @@
+import { hash } from 'node:crypto';
 import type { Type } from '@nestjs/common';
+import type pg from 'pg';
 import type { DataSource, EntityMetadata, LoadEvent } from 'typeorm';
+import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
 
 /** A table of the query: what its rows become, and where that goes. */
 interface Source {
@@ -42,8 +45,12 @@ export function preparedFind<Row extends object>(
     return row;
   };
 
+  // Under a name, which TypeORM has no place for, PostgreSQL parses and plans it once for each connection.
+  const { master: pool } = dataSource.driver as PostgresDriver;
+  const query = { name: `find ${main.metadata.tableName} ${hash('sha256', sql).slice(0, 16)}`, text: sql };
+
   return async (id) => {
-    const [raw] = await dataSource.query<Record<string, unknown>[]>(sql, [id]);
+    const [raw] = (await (pool as pg.Pool).query<Record<string, unknown>>({ ...query, values: [id] })).rows;
     if (!raw) return null;
     const found = read(main, raw) as Record<string, unknown>;
     for (const source of sources) if (source.property) found[source.property] = read(source, raw);
