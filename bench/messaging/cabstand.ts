@@ -28,9 +28,14 @@ export interface Cabstand extends Pipeline {
 }
 
 /** One process of either service. The first of each applies the migrations. */
-export function startReplica(runtime: BenchRuntime, file: (name: string) => string, role: 'publisher' | 'consumer') {
+export function startReplica(
+  runtime: BenchRuntime,
+  file: (name: string) => string,
+  role: 'publisher' | 'consumer',
+  options?: ServiceSettings['options'],
+) {
   const service = role === 'publisher' ? 'trip' : 'passenger';
-  const settings: ServiceSettings = { databaseUrl: runtime.databases[service], ...runtime.brokers[service] };
+  const settings: ServiceSettings = { databaseUrl: runtime.databases[service], ...runtime.brokers[service], options };
   return startWorker(file(`cabstand-${role}`), settings);
 }
 

@@ -12,7 +12,7 @@ import { startRuntime } from './runtime.ts';
 const { output, values } = readOptions({
   rounds: { type: 'string', default: '5' },
   events: { type: 'string', default: '40000' },
-  only: { type: 'string', default: 'drain,sustained,latency,idle,cpu,backlog,payload,replicas,memory' },
+  only: { type: 'string', default: 'drain,sustained,latency,idle,cpu,backlog,payload,replicas,failover,memory' },
   report: { type: 'boolean', default: false },
   'memory-events': { type: 'string', default: '500000' },
   'no-references': { type: 'boolean', default: false },

@@ -24,12 +24,16 @@ export interface Latency {
   p99Ms: number;
 }
 
+export async function latencyOf({ workers }: Pipeline, pace: Pace): Promise<Latency> {
+  const elapsedMs = await latenciesOf(workers, pace);
+  return { p50Ms: percentile(elapsedMs, 50), p99Ms: percentile(elapsedMs, 99) };
+}
+
 /** From the commit (without a database: from the call that publishes) until the event is handled and committed. */
-export async function latencyOf({ workers: { publisher, consumer } }: Pipeline, pace: Pace): Promise<Latency> {
+export async function latenciesOf({ publisher, consumer }: Pipeline['workers'], pace: Pace): Promise<number[]> {
   await consumer.call('begin', { keepTimes: true });
   const published = await publisher.call<[string, number][]>('paced', pace);
   await consumer.call('reached', { count: published.length });
   const handledAt = new Map(await consumer.call<[string, number][]>('times'));
-  const elapsedMs = published.map(([id, at]) => Math.max(0, handledAt.get(id)! - at));
-  return { p50Ms: percentile(elapsedMs, 50), p99Ms: percentile(elapsedMs, 99) };
+  return published.map(([id, at]) => Math.max(0, handledAt.get(id)! - at));
 }

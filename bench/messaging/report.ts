@@ -34,6 +34,7 @@ export async function report(of: Report): Promise<void> {
   await section('backlog', 'Backlog', ['rows in the outbox', 'events/s', 'new event, p50'], backlogs);
   await section('payload', 'Payload', ['bytes', 'Cabstand events/s', 'MB/s', 'raw events/s', 'MB/s'], payloads);
   await section('replicas', 'Replicas', ['relays', 'consumers', 'events/s'], replicas);
+  await section('failover', 'Failover', ['one of two relays', 'longest from commit to handled'], failover);
   // Last, because it stops the consumer.
   await section('memory', 'Memory', ['process', 'before', 'highest', 'after'], memory);
 }
@@ -148,6 +149,33 @@ async function relaysWithPartitions({ adminDb }: BenchRuntime): Promise<number> 
      WHERE locktype = 'advisory' AND granted AND database = (SELECT oid FROM pg_database WHERE datname = 'trip')`,
   );
   return rows[0]!.count;
+}
+
+/** The other one has half of the partitions, and takes the rest when the database has noticed. */
+async function failover({ fleet: { cabstand, runtime, file } }: Report): Promise<Row[]> {
+  const { publisher, consumer } = cabstand.workers;
+  const ways: Record<string, (relay: Worker) => Promise<unknown> | boolean> = {
+    stops: (relay) => relay.stop(),
+    'is killed': ({ pid }) => process.kill(pid, 'SIGKILL'),
+    freezes: ({ pid }) => process.kill(pid, 'SIGSTOP'),
+  };
+  const rows: Row[] = [];
+  for (const [way, end] of Object.entries(ways)) {
+    await cabstand.prepare();
+    const relay = await startReplica(runtime, file, 'publisher');
+    while ((await relaysWithPartitions(runtime)) < 2) await wait(100);
+    await consumer.call('begin', { keepTimes: true });
+    const publishing = publisher.call<[string, number][]>('paced', FRESH);
+    const ending = end(relay);
+    const published = await publishing;
+    await consumer.call('reached', { count: published.length });
+    const handledAt = new Map(await consumer.call<[string, number][]>('times'));
+    rows.push([way, `${formatted(Math.max(...published.map(([id, at]) => handledAt.get(id)! - at)))} ms`]);
+    await ending;
+    if (way === 'freezes') process.kill(relay.pid, 'SIGKILL');
+    await relay.stop();
+  }
+  return rows;
 }
 
 /** Everything piles up in the broker while the consumer is down, and then comes down on it at once. */

@@ -42,14 +42,14 @@ class RideEventsController {
 }
 
 /** The consuming service as in production, without its HTTP side. */
-serve(async ({ databaseUrl, amqpUrl, managementUrl }: ServiceSettings) => {
+serve(async ({ databaseUrl, amqpUrl, managementUrl, options }: ServiceSettings) => {
   const dataSource = await openDatabase(databaseUrl);
   await dataSource.runMigrations();
 
   @Module({
     imports: [
       DatabaseModule.with(dataSource),
-      MessagingModule.forRoot({ service: 'passenger', amqpUrl, managementUrl, events: EVENTS }),
+      MessagingModule.forRoot({ service: 'passenger', amqpUrl, managementUrl, events: EVENTS, ...options }),
     ],
     controllers: [RideEventsController],
   })

@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { MessagingModule, Outbox, Transactions } from '@cabstand/messaging';
+import { MessagingModule, Outbox, Transactions, type MessagingOptions } from '@cabstand/messaging';
 import { NestFactory } from '@nestjs/core';
 import type { EntityManager } from 'typeorm';
 import { nowMs } from '../../harness/machine.ts';
@@ -13,6 +13,8 @@ export interface ServiceSettings {
   databaseUrl: string;
   amqpUrl: string;
   managementUrl: string;
+  /** What a run changes of the library's own settings. */
+  options?: Partial<Pick<MessagingOptions, 'inboxKeepMs' | 'pruneEveryMs'>>;
 }
 
 export interface Backlog {

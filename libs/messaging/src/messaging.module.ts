@@ -22,8 +22,6 @@ import { Transactions } from './transactions.ts';
 import { MessagingTransport } from './transport.ts';
 import { outline } from './waiting.ts';
 
-const PRUNE_EVERY_MS = 10 * 60_000;
-
 /**
  * Starts and stops what runs in the background. By the time of the stop Nest has closed the HTTP server and the
  * transport, so nothing commits any more and the relay can publish the rest.
@@ -34,6 +32,7 @@ class Background implements OnApplicationBootstrap, OnApplicationShutdown {
   private pruning: NodeJS.Timeout | undefined;
 
   constructor(
+    private readonly settings: MessagingSettings,
     private readonly publishing: PublishConnection,
     private readonly consuming: ConsumeConnection,
     private readonly relay: Relay,
@@ -48,7 +47,7 @@ class Background implements OnApplicationBootstrap, OnApplicationShutdown {
     this.relay.start();
     this.deadLetters.start();
     this.topology.start();
-    this.pruning = setInterval(() => void this.prune(), PRUNE_EVERY_MS).unref();
+    this.pruning = setInterval(() => void this.prune(), this.settings.pruneEveryMs).unref();
   }
 
   async onApplicationShutdown(): Promise<void> {

@@ -38,6 +38,8 @@ export class MessagingSettings {
   readonly pollEveryMs: number = 1_000;
   /** How long an id is remembered: longer than any outage plus its backlog. */
   readonly inboxKeepMs: number = 14 * 24 * 60 * 60 * 1_000;
+  /** How often older ids are forgotten. */
+  readonly pruneEveryMs: number = 10 * 60_000;
   readonly topologyCheckEveryMs: number = 60_000;
   /** Seals the bodies of dead letters, which may say anything of anybody and are kept until somebody looks. */
   readonly keys?: SealingKeys;

@@ -72,6 +72,7 @@ export class OutboxReader {
   anyRefused = true;
   private readonly held = new Set<number>();
   private takeAt = 0;
+  private leaveUntil = 0;
 
   private constructor(
     private readonly client: pg.Client,
@@ -108,7 +109,7 @@ export class OutboxReader {
 
   /** Takes what nobody holds. Answers what would be this relay's share if it has less than that. */
   async takePartitions(): Promise<number | undefined> {
-    if (this.held.size === PARTITIONS.length || Date.now() < this.takeAt) return undefined;
+    if (this.held.size === PARTITIONS.length || Date.now() < Math.max(this.takeAt, this.leaveUntil)) return undefined;
     this.takeAt = Date.now() + this.pollEveryMs * 0.9;
     const missing = PARTITIONS.filter((partition) => !this.held.has(partition));
     const { rows } = await this.client.query<{ partition: number; taken: boolean; relays: number }>(
@@ -126,13 +127,19 @@ export class OutboxReader {
     return this.held.size < share ? share : undefined;
   }
 
+  /** Some relay has left one or more. */
+  takeSoon(): void {
+    this.takeAt = 0;
+  }
+
   /** Leaves one of more than `share` partitions to the relay that asked. Nothing of it may be under way. */
-  async givePartition(share: number): Promise<void> {
+  async givePartition(share: number): Promise<boolean> {
     const [partition] = this.held;
-    if (partition === undefined || this.held.size <= share) return;
+    if (partition === undefined || this.held.size <= share) return false;
     this.held.delete(partition);
-    this.takeAt = Date.now() + 3 * this.pollEveryMs;
+    this.leaveUntil = Date.now() + 2 * this.pollEveryMs;
     await this.client.query('SELECT pg_advisory_unlock($1, $2)', [LOCK_CLASS, partition]);
+    return true;
   }
 
   /** The next rows of each partition after those `underWay`, and whether there may be more. */
@@ -176,6 +183,13 @@ export class OutboxReader {
     const positions = underWay?.map(({ position }) => position);
     const { rows } = await this.client.query<T>(query, [[...this.held], limit, ...(positions ? [positions] : [])]);
     return rows;
+  }
+
+  /** Closes, and leaves the partitions at once: that a session has ended shows a moment later. */
+  async leave(): Promise<void> {
+    this.held.clear();
+    await this.client.query('SELECT pg_advisory_unlock_all()').catch(() => undefined);
+    await this.close();
   }
 
   async close(): Promise<void> {

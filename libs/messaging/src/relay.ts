@@ -23,9 +23,12 @@ const WAKE_TOPIC = 'wake.outbox';
 const REMOTE_WAKE_AT_MOST_EVERY_MS = 2;
 /** What was committed before the shutdown should leave before it; the rest is for the next replica. */
 const FLUSH_MS = 2_000;
-/** With a share: another relay has fewer partitions than that, and would like one of those that have more. */
+/** Without any of these: something was committed. */
 interface Wake {
+  /** Another relay has fewer partitions than that, and would like one of those that have more. */
   share?: number;
+  /** A partition is free. */
+  free?: true;
 }
 
 interface Published {
@@ -67,10 +70,7 @@ export class Relay {
   }
 
   start(): void {
-    this.live.subscribe(this.settings.service, WAKE_TOPIC, (wake) => {
-      this.askedToKeep = (wake as Wake).share ?? this.askedToKeep;
-      this.bell.ring();
-    });
+    this.live.subscribe(this.settings.service, WAKE_TOPIC, (wake) => this.onWake(wake as Wake));
     this.running ??= this.run();
   }
 
@@ -95,12 +95,22 @@ export class Relay {
     this.bell.ring();
   }
 
+  private onWake({ share, free }: Wake): void {
+    this.askedToKeep = share ?? this.askedToKeep;
+    if (free) this.reader?.takeSoon();
+    this.bell.ring();
+  }
+
+  private wakeOthers(wake: Wake): void {
+    this.live.publish(WAKE_TOPIC, wake);
+  }
+
   private onCommit(partition: number): void {
     if (this.reader?.holds(partition)) return this.bell.ring();
     // Another replica relays it, or nobody yet; the message is lost while disconnected, and then polling finds the row.
     this.remoteWake ??= setTimeout(() => {
       this.remoteWake = undefined;
-      this.live.publish(WAKE_TOPIC, {});
+      this.wakeOthers({});
     }, REMOTE_WAKE_AT_MOST_EVERY_MS);
   }
 
@@ -122,7 +132,9 @@ export class Relay {
         await backoff.wait();
       }
     }
-    await this.closeReader();
+    await this.reader?.leave();
+    this.reader = null;
+    this.wakeOthers({ free: true });
   }
 
   /** One round. Answers whether there was nothing to do. */
@@ -141,10 +153,11 @@ export class Relay {
 
   /** Between two rounds nothing is under way that the next relay could overtake. */
   private async sharePartitions(reader: OutboxReader): Promise<void> {
-    if (this.askedToKeep !== undefined) await reader.givePartition(this.askedToKeep);
+    const asked = this.askedToKeep;
     this.askedToKeep = undefined;
+    if (asked !== undefined && (await reader.givePartition(asked))) this.wakeOthers({ free: true });
     const share = await reader.takePartitions();
-    if (share !== undefined) this.live.publish(WAKE_TOPIC, { share } satisfies Wake);
+    if (share !== undefined) this.wakeOthers({ share });
   }
 
   /**
