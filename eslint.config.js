@@ -151,6 +151,11 @@ export default defineConfig(
     },
   },
   {
+    // A trip is read by the trip service itself, beside references that are made for it.
+    files: ['bench/auth/**/*.ts'],
+    rules: { '@nx/enforce-module-boundaries': boundaries(['^(\\.\\./)+(tools|infra|apps/trip/src)/']) },
+  },
+  {
     // What is attacked is the platform that the e2e tests start, with the people in it.
     files: ['security/**/*.ts'],
     rules: { '@nx/enforce-module-boundaries': boundaries(['^(\\.\\./)+(tools|infra|apps/e2e/src)/']) },
