@@ -1,4 +1,5 @@
 export * from './commands.ts';
+export * from './container-files.ts';
 export * from './developer-issuer.ts';
 export * from './environment.ts';
 export * from './infrastructure.ts';
