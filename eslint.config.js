@@ -18,7 +18,7 @@ const PURE = [
 /** `tools`, `infra` and what tests with them are not npm packages: these reach each other by path. */
 const SCRIPTS = [
   ...['tools/**/*.ts', 'infra/**/*.ts', 'libs/testing/**/*.ts', 'apps/e2e/**/*.ts', 'bench/**/*.ts'],
-  ...['chaos/**/*.ts', 'security/**/*.ts'],
+  ...['chaos/**/*.ts', 'security/**/*.ts', 'k8s/**/*.ts'],
 ];
 
 const testingLibrary = {

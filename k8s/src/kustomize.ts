@@ -1,0 +1,36 @@
+import { spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseAllDocuments } from 'yaml';
+import type { KubernetesObject } from './objects.ts';
+
+const FOLDER = join(import.meta.dirname, '..', 'overlays');
+export const OVERLAYS = readdirSync(FOLDER).sort();
+
+export const hasKubectl = () => spawnSync('kubectl', ['version', '--client']).status === 0;
+export const KUBECTL_MISSING = 'kubectl is missing: https://kubernetes.io/docs/tasks/tools/';
+
+/**
+ * What `kubectl apply -k k8s/overlays/<overlay>` would apply.
+ * @throws Error with what kustomize says, when it can't be built
+ */
+export function build(overlay: string): KubernetesObject[] {
+  const { status, stdout, stderr, error } = spawnSync('kubectl', ['kustomize', join(FOLDER, overlay)], {
+    encoding: 'utf8',
+    maxBuffer: 64 * 1024 * 1024,
+  });
+  if (error) throw new Error(KUBECTL_MISSING);
+  if (status !== 0) throw new Error(`kubectl kustomize k8s/overlays/${overlay}: ${stderr}`);
+  return parseAllDocuments(stdout).map((document) => document.toJS() as KubernetesObject);
+}
+
+/** The same, as test/render-all.ts has left it for the tests of one run. */
+export function render(overlay: string): KubernetesObject[] {
+  const folder = process.env.CABSTAND_RENDERED;
+  if (!folder) throw new Error(KUBECTL_MISSING);
+  const objects = rendered.get(overlay) ?? (JSON.parse(readFileSync(join(folder, `${overlay}.json`), 'utf8')) as []);
+  rendered.set(overlay, objects);
+  return objects;
+}
+
+const rendered = new Map<string, KubernetesObject[]>();
