@@ -1,0 +1,100 @@
+import type { IDeployment } from 'kubernetes-models/apps/v1/Deployment';
+import type { IProbe } from 'kubernetes-models/v1/Probe';
+import { ofKind, type KubernetesObject } from './objects.ts';
+import { violations } from './pod-security.ts';
+import { containersOf, portNamed, services, workloads } from './pods.ts';
+
+/** Says what is wrong, each thing in a line; nothing when all is well. */
+export type Rule = (objects: KubernetesObject[]) => string[];
+
+/** From the signal: what a service needs at most to stop (P8), and a second for the kubelet. */
+const STOP_S = 11;
+
+/** What has to hold for every pod. */
+export const WORKLOAD_RULES: Record<string, Rule> = {
+  'pods keep to the level `restricted` of the Pod Security Standards': (objects) =>
+    workloads(objects).flatMap(({ title, annotations, pod }) =>
+      violations('restricted', { metadata: { annotations }, spec: pod }).map((violation) => `${title}: ${violation}`),
+    ),
+
+  'services write nothing to their file system, and run as a numbered user': (objects) =>
+    services(objects).flatMap(({ title, pod }) => [
+      ...containersOf({ pod })
+        .filter(({ securityContext }) => securityContext?.readOnlyRootFilesystem !== true)
+        .map(({ name }) => `${title}: ${name} can write`),
+      ...((pod.securityContext?.runAsUser ?? 0) > 0 ? [] : [`${title} leaves the user to the image`]),
+    ]),
+
+  'images have a tag, and it is not `latest`': (objects) =>
+    imagesOf(objects)
+      .filter(({ image }) => !/:[\w.-]+$/.test(image) || image.endsWith(':latest'))
+      .map(({ title, image }) => `${title}: ${image}`),
+
+  'containers say what they need and what they may use': (objects) =>
+    workloads(objects).flatMap((workload) =>
+      containersOf(workload)
+        .filter(({ resources }) =>
+          ['cpu', 'memory'].some((what) => !resources?.requests?.[what] || !resources.limits?.[what]),
+        )
+        .map(({ name }) => `${workload.title}: ${name}`),
+    ),
+
+  'probes of services ask ports that exist, on the management port': (objects) =>
+    services(objects).flatMap((workload) => {
+      const [container] = workload.pod.containers;
+      const { startupProbe, livenessProbe, readinessProbe } = container!;
+      return Object.entries({ startupProbe, livenessProbe, readinessProbe }).flatMap(([which, probe]) => {
+        if (!probe) return [`${workload.title} has no ${which}`];
+        const port = String((probe as IProbe).httpGet?.port);
+        if (portNamed(workload, port) === undefined)
+          return [`${workload.title}: ${which} asks ${port}, which isn't there`];
+        return port === 'management' ? [] : [`${workload.title}: ${which} asks ${port}`];
+      });
+    }),
+
+  'services have the time to stop': (objects) =>
+    services(objects).flatMap(({ title, pod }) => {
+      const graceS = pod.terminationGracePeriodSeconds ?? 30;
+      const sleepS = pod.containers[0]?.lifecycle?.preStop?.sleep?.seconds ?? 0;
+      if (sleepS < 5) return [`${title} stops before balancers have heard of it`];
+      return graceS >= sleepS + STOP_S ? [] : [`${title} is killed after ${graceS} s`];
+    }),
+
+  'migrations run first, by the program and in the environment of the service': (objects) =>
+    services(objects).flatMap(({ title, pod }) => {
+      const [migrate] = pod.initContainers ?? [];
+      const [service] = pod.containers;
+      const same = (field: 'image' | 'envFrom' | 'env') =>
+        JSON.stringify(migrate?.[field]) === JSON.stringify(service?.[field]);
+      const runsMigrations = migrate?.args?.join(' ') === 'main.js migrate';
+      return runsMigrations && same('image') && same('envFrom') && same('env') ? [] : [title];
+    }),
+
+  'no pod has a token for the Kubernetes API': (objects) =>
+    workloads(objects)
+      .filter(({ pod }) => pod.automountServiceAccountToken !== false)
+      .map(({ title }) => title),
+
+  'replicas are spread over zones and machines': (objects) =>
+    services(objects).flatMap(({ title, pod }) => {
+      const keys = (pod.topologySpreadConstraints ?? []).map(({ topologyKey }) => topologyKey).sort();
+      return keys.join() === 'kubernetes.io/hostname,topology.kubernetes.io/zone' ? [] : [title];
+    }),
+
+  'a roll-out never takes a replica away before another is ready': (objects) =>
+    ofKind<IDeployment>(objects, 'Deployment')
+      .filter(({ spec }) => spec?.strategy?.rollingUpdate?.maxUnavailable !== 0)
+      .map(({ metadata }) => metadata.name),
+};
+
+function imagesOf(objects: KubernetesObject[]): { title: string; image: string }[] {
+  const clusters = ofKind<{ spec: { imageName?: string } }>(objects, 'Cluster', 'postgresql.cnpg.io');
+  const brokers = ofKind<{ spec: { image?: string } }>(objects, 'RabbitmqCluster');
+  return [
+    ...workloads(objects).flatMap((workload) =>
+      containersOf(workload).map(({ image }) => ({ title: workload.title, image: image ?? '' })),
+    ),
+    ...clusters.map(({ metadata, spec }) => ({ title: metadata.name, image: spec.imageName ?? '' })),
+    ...brokers.map(({ metadata, spec }) => ({ title: metadata.name, image: spec.image ?? '' })),
+  ];
+}

@@ -1,0 +1,178 @@
+import type { IContainer } from 'kubernetes-models/v1/Container';
+import { ofKind, type KubernetesObject } from '../src/objects.ts';
+import { services, type Workload } from '../src/pods.ts';
+
+interface Fault {
+  /** `production` unless it takes another. */
+  overlay?: string;
+  /** Changes the objects, or answers others. */
+  plant: (objects: KubernetesObject[]) => KubernetesObject[] | void;
+}
+
+type Loose = Record<string, unknown>;
+const trip = (objects: KubernetesObject[]): Workload => services(objects).find(({ name }) => name === 'trip')!;
+const container = (objects: KubernetesObject[]): IContainer => trip(objects).pod.containers[0]!;
+const specOf = (objects: KubernetesObject[], kind: string, name: string) =>
+  ofKind<{ spec: Loose }>(objects, kind).find(({ metadata }) => metadata.name === name)!.spec;
+const without = (objects: KubernetesObject[], kind: string, name: RegExp) =>
+  objects.filter((each) => each.kind !== kind || !name.test(each.metadata.name));
+const set = (target: object | undefined, change: Loose): void => void Object.assign(target!, change);
+
+/** What each rule has to notice: somebody's plausible mistake. */
+export const FAULTS: Record<string, Fault[]> = {
+  'pods keep to the level `restricted` of the Pod Security Standards': [
+    { plant: (all) => set(container(all).securityContext, { capabilities: { add: ['NET_ADMIN'], drop: ['ALL'] } }) },
+    { plant: (all) => set(trip(all).pod, { hostNetwork: true }) },
+  ],
+  'services write nothing to their file system, and run as a numbered user': [
+    { plant: (all) => set(container(all).securityContext, { readOnlyRootFilesystem: false }) },
+    { plant: (all) => set(trip(all).pod.securityContext, { runAsUser: undefined }) },
+  ],
+  'images have a tag, and it is not `latest`': [
+    { plant: (all) => set(container(all), { image: 'registry.cabstand.example/cabstand/trip' }) },
+    { plant: (all) => set(container(all), { image: 'cabstand/trip:latest' }) },
+    { plant: (all) => set(specOf(all, 'RabbitmqCluster', 'rabbitmq'), { image: 'rabbitmq' }) },
+  ],
+  'containers say what they need and what they may use': [
+    { plant: (all) => set(container(all).resources, { limits: { cpu: '1' } }) },
+  ],
+  'probes of services ask ports that exist, on the management port': [
+    { plant: (all) => set(container(all).livenessProbe?.httpGet, { port: 'manage' }) },
+    { plant: (all) => set(container(all).readinessProbe?.httpGet, { port: 'http' }) },
+    { plant: (all) => set(container(all), { startupProbe: undefined }) },
+  ],
+  'services have the time to stop': [
+    { plant: (all) => set(trip(all).pod, { terminationGracePeriodSeconds: 15 }) },
+    { plant: (all) => set(container(all), { lifecycle: undefined }) },
+  ],
+  'migrations run first, by the program and in the environment of the service': [
+    { plant: (all) => set(trip(all).pod, { initContainers: [] }) },
+    { plant: (all) => set(container(all), { image: 'registry.cabstand.example/cabstand/trip:0.2.0' }) },
+  ],
+  'no pod has a token for the Kubernetes API': [
+    { plant: (all) => set(trip(all).pod, { automountServiceAccountToken: true }) },
+  ],
+  'replicas are spread over zones and machines': [
+    { plant: (all) => set(trip(all).pod, { topologySpreadConstraints: [] }) },
+  ],
+  'a roll-out never takes a replica away before another is ready': [
+    { plant: (all) => set(specOf(all, 'Deployment', 'trip'), { strategy: { type: 'Recreate' } }) },
+  ],
+  'Services select pods, and lead to ports that these have': [
+    { plant: (all) => set(specOf(all, 'Service', 'trip'), { selector: { app: 'trip' } }) },
+    {
+      plant: (all) => set(specOf(all, 'Service', 'trip'), { ports: [{ name: 'http', port: 3003, targetPort: 'web' }] }),
+    },
+  ],
+  'no Service has both a public and a management port': [
+    {
+      plant: (all) =>
+        set(specOf(all, 'Service', 'trip'), {
+          ports: ['http', 'management'].map((name, index) => ({ name, port: 3003 + index, targetPort: name })),
+        }),
+    },
+  ],
+  'selectors of Deployments match their own pods': [
+    { plant: (all) => set(specOf(all, 'Deployment', 'trip'), { selector: { matchLabels: { app: 'trip' } } }) },
+  ],
+  'accounts of services exist, one for each': [
+    { plant: (all) => without(all, 'ServiceAccount', /^trip$/) },
+    { plant: (all) => set(trip(all).pod, { serviceAccountName: 'driver' }) },
+  ],
+  'ConfigMaps that pods read exist, and cannot change under them': [
+    { plant: (all) => without(all, 'ConfigMap', /^trip/) },
+    { plant: (all) => all.filter(({ kind }) => kind === 'ConfigMap').forEach((map) => set(map, { immutable: false })) },
+  ],
+  'no secret is in the tree': [
+    { plant: (all) => [...all, { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'trip' } }] },
+    {
+      plant: (all) =>
+        ofKind<{ data: Loose }>(all, 'ConfigMap').forEach(({ data }) =>
+          set(data, { DATABASE_URL: 'postgres://trip:hush@trip-postgres-rw.cabstand.svc:5432/trip' }),
+        ),
+    },
+  ],
+  'each Deployment has one autoscaler, and each budget is of pods that exist': [
+    { plant: (all) => without(all, 'HorizontalPodAutoscaler', /^trip$/) },
+    {
+      overlay: 'mesh',
+      plant: (all) => [
+        ...all,
+        { ...all[0]!, kind: 'HorizontalPodAutoscaler', spec: { scaleTargetRef: { name: 'trip' } } } as KubernetesObject,
+      ],
+    },
+    { plant: (all) => set(specOf(all, 'PodDisruptionBudget', 'trip'), { selector: { matchLabels: { app: 'trip' } } }) },
+  ],
+  'KEDA looks at every work queue of a service, and at no other': [
+    { overlay: 'mesh', plant: (all) => set(specOf(all, 'ScaledObject', 'trip'), { triggers: [] }) },
+  ],
+  'routes lead from names of the Gateway to public ports': [
+    {
+      plant: (all) =>
+        set(specOf(all, 'HTTPRoute', 'trip'), { rules: [{ backendRefs: [{ name: 'trip-management', port: 9103 }] }] }),
+    },
+    { plant: (all) => set(specOf(all, 'HTTPRoute', 'trip'), { hostnames: ['trip.elsewhere.example'] }) },
+    {
+      plant: (all) => set(specOf(all, 'HTTPRoute', 'trip'), { parentRefs: [{ name: 'cabstand', sectionName: 'tls' }] }),
+    },
+  ],
+  'certificates are for every name by which servers are called': [
+    { plant: (all) => without(all, 'Certificate', /^driver-tls$/) },
+    { plant: (all) => without(all, 'Certificate', /^trip-postgres-tls$/) },
+  ],
+  'Secrets that are named somewhere are made by somebody': [
+    { plant: (all) => without(all, 'ExternalSecret', /^trip$/) },
+    { plant: (all) => without(all, 'ExternalSecret', /^rabbitmq-trip-topology$/) },
+    { plant: (all) => without(all, 'Certificate', /^trip-tls$/) },
+    { overlay: 'mesh', plant: (all) => without(all, 'ExternalSecret', /^postgres-trip$/) },
+  ],
+  'the mesh believes whom the service believes': [
+    { overlay: 'mesh', plant: (all) => set(specOf(all, 'RequestAuthentication', 'driver'), { jwtRules: [] }) },
+    { overlay: 'mesh', plant: (all) => set(jwtRule(all), { audiences: ['driver'] }) },
+    { overlay: 'mesh', plant: (all) => set(jwtRule(all), { forwardOriginalToken: false }) },
+  ],
+  'keys are fetched where a route leads to their issuer': [
+    { overlay: 'mesh', plant: (all) => set(jwtRule(all), { jwksUri: 'https://passenger.cabstand.example/jwks.json' }) },
+    { overlay: 'mesh', plant: (all) => without(all, 'HTTPRoute', /^passenger$/) },
+  ],
+  'every service says who may call it, by accounts and ports that exist': [
+    { overlay: 'mesh', plant: (all) => without(all, 'AuthorizationPolicy', /^trip$/) },
+    { overlay: 'mesh', plant: (all) => without(all, 'ServiceAccount', /^trip$/) },
+    {
+      overlay: 'mesh',
+      plant: (all) =>
+        set(specOf(all, 'AuthorizationPolicy', 'trip'), { rules: [{ to: [{ operation: { ports: ['3003'] } }] }] }),
+    },
+    { overlay: 'mesh', plant: (all) => set(container(all), { ports: [{ name: 'http', containerPort: 8080 }] }) },
+  ],
+  'only mutual TLS gets in, the management port aside': [
+    {
+      overlay: 'mesh',
+      plant: (all) => set(specOf(all, 'PeerAuthentication', 'strict'), { mtls: { mode: 'PERMISSIVE' } }),
+    },
+    { overlay: 'mesh', plant: (all) => without(all, 'PeerAuthentication', /^strict$/) },
+    {
+      overlay: 'mesh',
+      plant: (all) =>
+        set(specOf(all, 'PeerAuthentication', 'trip'), { portLevelMtls: { 3003: { mode: 'PERMISSIVE' } } }),
+    },
+  ],
+  'every service is limited, and left out when it fails': [
+    { overlay: 'mesh', plant: (all) => without(all, 'EnvoyFilter', /^trip-limit$/) },
+    {
+      overlay: 'mesh',
+      plant: (all) => set(specOf(all, 'DestinationRule', 'trip'), { host: 'trips.cabstand.svc.cluster.local' }),
+    },
+  ],
+  'no service speaks TLS by itself, which the mesh could not see into': [
+    {
+      overlay: 'mesh',
+      plant: (all) =>
+        ofKind<{ data: Loose }>(all, 'ConfigMap').forEach(({ data }) => set(data, { TLS_CERT_FILE: '/tls.crt' })),
+    },
+  ],
+};
+
+function jwtRule(objects: KubernetesObject[]): object {
+  return (specOf(objects, 'RequestAuthentication', 'passenger').jwtRules as object[])[0]!;
+}

@@ -1,0 +1,18 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+const ROOT = join(import.meta.dirname, '..');
+
+it('every manifest says in its first lines whether it was executed, or only validated', () => {
+  const manifests = ['base', 'components', 'overlays'].flatMap((folder) =>
+    readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+      .filter((file) => file.endsWith('.yaml') && !file.endsWith('kustomization.yaml'))
+      .map((file) => join(folder, file)),
+  );
+  expect(manifests.length).toBeGreaterThan(20);
+  const silent = manifests.filter((file) => {
+    const [first, second] = readFileSync(join(ROOT, file), 'utf8').split('\n');
+    return !/^# (Validated only|Executed here) /m.test(`${first}\n${second}`);
+  });
+  expect(silent).toEqual([]);
+});
