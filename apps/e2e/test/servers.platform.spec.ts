@@ -34,7 +34,9 @@ beforeAll(async () => {
   [postgres, broker] = await Promise.all([startDatabase(), startBroker()]);
   const { amqpUrl, managementUrl } = broker;
   process.env.CABSTAND_TEST_RUNTIME = JSON.stringify({ postgresUrl: postgres.url, amqpUrl, managementUrl });
-  platform = await Platform.start();
+  // However long servers take to come back, nobody's patience ends meanwhile.
+  const patience = { DISPATCH_OFFER_TTL: '10m', DISPATCH_DEADLINE: '10m', DISPATCH_POSITION_MAX_AGE: '10m' };
+  platform = await Platform.start({ env: patience });
 });
 afterAll(async () => {
   await platform?.stop();
