@@ -29,44 +29,51 @@ export class AccessGuard extends AuthGuard() {
     super({ defaultStrategy: name, property: 'principal', session: false });
   }
 
-  /** Waits only for what it has to: nearly every request brings a token that is known, and is under every limit. */
-  override async canActivate(context: ExecutionContext): Promise<boolean> {
+  /** Waits only where it has to: nearly every request brings a token that is known, and is under every limit. */
+  override canActivate(context: ExecutionContext): boolean | Promise<boolean> {
     if (context.getType() !== 'http') return true;
     const access = this.reflector.getAllAndOverride<Access | undefined>(ACCESS, [
       context.getHandler(),
       context.getClass(),
     ]);
-    if (access === 'public') {
-      await this.limits.check(context);
-      return true;
-    }
+    if (access === 'public') return this.limits.check(context)?.then(() => true) ?? true;
     if (!access) throw new DomainError('ROLE_FORBIDDEN');
-    const principal = await this.authenticate(context).catch((error: unknown) => {
+    try {
+      const token = bearerToken(context.switchToHttp().getRequest());
+      const known = token === null ? undefined : this.verified.find(token);
+      if (known) return this.admit(context, access, known);
+      return this.verify(context, token)
+        .then((principal) => this.admit(context, access, principal))
+        .catch((error: unknown) => {
+          throw challenged(context, error);
+        });
+    } catch (error) {
       throw challenged(context, error);
-    });
-    const limited = this.limits.check(context, principal);
-    if (limited) await limited;
-    if (!access.policy.grants(principal.role, access.action)) throw new DomainError('ROLE_FORBIDDEN');
-    return true;
-  }
-
-  private async authenticate(context: ExecutionContext): Promise<Principal> {
-    const request = context.switchToHttp().getRequest<FastifyRequest & { principal: Principal }>();
-    const token = bearerToken(request);
-    const known = token === null ? undefined : this.verified.find(token);
-    const principal = known ?? (await this.verify(context, token));
-    const loading = this.revoked.ready();
-    if (loading) await loading;
-    if (this.revoked.isRevoked(principal)) throw new DomainError('TOKEN_INVALID');
-    // A copy: what comes to be known of this request must not be known of the next.
-    return (request.principal = { ...principal });
+    }
   }
 
   private async verify(context: ExecutionContext, token: string | null): Promise<Principal> {
     await super.canActivate(context);
+    // Whoever is known later need not ask whether the list is there.
+    await this.revoked.ready();
     const { principal } = context.switchToHttp().getRequest<{ principal: Principal }>();
     this.verified.add(token!, principal);
     return principal;
+  }
+
+  private admit(
+    context: ExecutionContext,
+    { policy, action }: Exclude<Access, 'public'>,
+    principal: Principal,
+  ): boolean | Promise<boolean> {
+    if (this.revoked.isRevoked(principal)) throw new DomainError('TOKEN_INVALID');
+    // A copy: what comes to be known of this request must not be known of the next.
+    context.switchToHttp().getRequest<{ principal: Principal }>().principal = { ...principal };
+    const granted = () => {
+      if (!policy.grants(principal.role, action)) throw new DomainError('ROLE_FORBIDDEN');
+      return true;
+    };
+    return this.limits.check(context, principal)?.then(granted) ?? granted();
   }
 
   /** `error` is what `validate` threw, `info` why passport-jwt refused; the type of neither is known. */

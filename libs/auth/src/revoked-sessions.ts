@@ -20,7 +20,6 @@ export class RevokedSessions implements OnModuleInit, OnModuleDestroy {
   private readonly expiries = new Map<string, number>();
   private readonly log = new Logger(RevokedSessions.name);
   private loaded?: Promise<void>;
-  private isLoaded = false;
   private poll?: NodeJS.Timeout;
   private unsubscribe?: () => void;
 
@@ -50,12 +49,8 @@ export class RevokedSessions implements OnModuleInit, OnModuleDestroy {
     });
   }
 
-  /** Undefined, or resolves, once the list has been read for the first time. */
-  ready(): Promise<void> | undefined {
-    return this.isLoaded ? undefined : this.loadOnce();
-  }
-
-  private async loadOnce(): Promise<void> {
+  /** Resolves once the list has been read for the first time. */
+  async ready(): Promise<void> {
     this.loaded ??= this.load();
     try {
       await this.loaded;
@@ -81,7 +76,6 @@ export class RevokedSessions implements OnModuleInit, OnModuleDestroy {
     const rows = await this.dataSource.getRepository(RevokedSession).findBy({ expiresAt: MoreThan(now) });
     for (const [key, expiresAtMs] of this.expiries) if (expiresAtMs <= now.getTime()) this.expiries.delete(key);
     for (const row of rows) this.expiries.set(keyOf(row.issuer, row.sessionId), row.expiresAt.getTime());
-    this.isLoaded = true;
   }
 
   private async prune(): Promise<void> {
