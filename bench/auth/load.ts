@@ -2,8 +2,8 @@ import autocannon from 'autocannon';
 import { cpuMsOf } from '../harness/machine.ts';
 import type { Worker } from '../harness/processes.ts';
 
-/** Enough that the server is never idle, few enough that requests don't queue for long. */
-const CONNECTIONS = 32;
+/** As the benchmarks of Fastify itself have it: enough that the server is never idle. */
+const CONNECTIONS = 100;
 
 /** A route of one of the processes. */
 export interface Target {
