@@ -5,6 +5,8 @@
 import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { rolldown, type InputOptions, type OutputOptions, type Plugin } from 'rolldown';
+import { lockedPackages, packageFolder } from './lock.ts';
+import { bundleSbom } from './sbom.ts';
 
 const root = join(import.meta.dirname, '..');
 
@@ -13,19 +15,24 @@ export const bundleFolder = (app: string) => join(root, 'dist', 'apps', app);
 
 /**
  * Nest, Fastify and TypeORM try to load packages for features that nobody here uses (websockets, other
- * databases). What isn't installed stays an import that fails when it is reached, as it does without a bundle.
+ * databases). What isn't installed stays an import that fails when it is reached, as it does without a bundle. So does
+ * what only development has installed: a bundle is the same with it and, as in the image, without.
  */
-const leaveOutMissingPackages: Plugin = {
-  name: 'leave-out-missing-packages',
-  resolveId: {
-    filter: { id: /^[@a-z]/ },
-    async handler(id, importer, options) {
-      if (!importer?.includes('/node_modules/')) return null;
-      const found = await this.resolve(id, importer, { ...options, skipSelf: true });
-      return found ?? { id, external: true };
+function leaveOutMissingPackages(): Plugin {
+  const packages = lockedPackages();
+  const isForDevelopment = (file: string) => packages[packageFolder(file) ?? '']?.dev === true;
+  return {
+    name: 'leave-out-missing-packages',
+    resolveId: {
+      filter: { id: /^[@a-z]/ },
+      async handler(id, importer, options) {
+        if (!importer?.includes('/node_modules/')) return null;
+        const found = await this.resolve(id, importer, { ...options, skipSelf: true });
+        return found && !isForDevelopment(found.id) ? found : { id, external: true };
+      },
     },
-  },
-};
+  };
+}
 
 export function inputOptions(app: string): InputOptions {
   return {
@@ -35,9 +42,10 @@ export function inputOptions(app: string): InputOptions {
     // The nearest tsconfig.json says how: legacy decorators with metadata, from which Nest injects.
     tsconfig: true,
     transform: { target: 'node24' },
-    plugins: [leaveOutMissingPackages],
-    // For Nest's own RabbitMQ transport, which the benchmarks compare ours with and no service uses.
-    external: ['amqp-connection-manager'],
+    plugins: [leaveOutMissingPackages()],
+    // Nest's own RabbitMQ transport and its other HTTP adapter, which only the benchmarks compare ours with. npm counts
+    // them among Nest's optional peers, and so never as development's alone.
+    external: ['amqp-connection-manager', '@nestjs/platform-express'],
     onLog(level, log, report) {
       // Packages that use eval or this at top level are theirs to mend.
       if (level === 'warn' && !log.id?.includes('/node_modules/')) report(level, log);
@@ -64,6 +72,7 @@ await import('./service.js');
 
 /** The browsable page at /docs is the only thing that a service reads from files of its own. */
 const DOCS_PAGE = ['swagger-ui.css', 'swagger-ui-bundle.js', 'LICENSE'];
+const packagedFile = (name: string) => join(root, 'node_modules', 'swagger-ui-dist', name);
 
 /** Everything of the folder besides the bundle itself. */
 export async function writeSurroundings(folder: string): Promise<void> {
@@ -71,7 +80,7 @@ export async function writeSurroundings(folder: string): Promise<void> {
   await writeFile(join(folder, 'main.js'), STARTER);
   await writeFile(join(folder, 'package.json'), `{ "type": "module" }\n`);
   for (const file of DOCS_PAGE) {
-    await cp(join(root, 'node_modules', 'swagger-ui-dist', file), join(folder, 'swagger-ui', file));
+    await cp(packagedFile(file), join(folder, 'swagger-ui', file));
   }
 }
 
@@ -79,8 +88,11 @@ export async function build(app: string): Promise<void> {
   const folder = bundleFolder(app);
   await rm(folder, { recursive: true, force: true });
   await using bundle = await rolldown(inputOptions(app));
-  await bundle.write(outputOptions(folder));
+  const { output } = await bundle.write(outputOptions(folder));
   await writeSurroundings(folder);
+  const [{ code, moduleIds }] = output;
+  const files = [...moduleIds, ...DOCS_PAGE.map(packagedFile)];
+  await writeFile(join(folder, 'sbom.cdx.json'), bundleSbom(app, code, files));
 }
 
 if (import.meta.main) {

@@ -10,14 +10,23 @@ import {
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { Ajv } from 'ajv';
+import formats from 'ajv-formats';
 import { freePort } from '../../infra/index.ts';
+import { lockedPackages, packageFolder } from '../lock.ts';
 
 /** Seen: 0.4 s. What this is about is seconds, as loading thousands of files from node_modules takes. */
 const START_WITHIN_MS = 5_000;
+
+interface Sbom {
+  components: { 'bom-ref': string; version: string; purl: string; hashes: object[]; licenses: object[] }[];
+}
+
+const json = (file: string) => JSON.parse(readFileSync(file, 'utf8')) as unknown;
 
 describe('a built service, copied to a folder of its own', () => {
   let folder: string;
@@ -56,6 +65,40 @@ describe('a built service, copied to a folder of its own', () => {
   it('has no node_modules to fall back on', () => {
     for (let at = folder; at !== dirname(at); at = dirname(at))
       expect(existsSync(join(at, 'node_modules'))).toBe(false);
+  });
+
+  it('lists every package that is in it, and no other, as package-lock.json has it', () => {
+    const { sources } = json(join(folder, 'service.js.map')) as { sources: string[] };
+    const inside = new Set(sources.flatMap((file) => packageFolder(`/${file}`) ?? []));
+    // Its files are copied as they are.
+    inside.add('node_modules/swagger-ui-dist');
+    const sbom = json(join(folder, 'sbom.cdx.json')) as Sbom;
+    expect(sbom.components.map((component) => component['bom-ref']).sort()).toEqual([...inside].sort());
+    const packages = lockedPackages();
+    for (const { 'bom-ref': at, version, purl, hashes, licenses } of sbom.components) {
+      const sha512 = Buffer.from(packages[at]!.integrity!.replace('sha512-', ''), 'base64').toString('hex');
+      expect({ at, version, hashes }).toEqual({
+        at,
+        version: packages[at]!.version,
+        hashes: [{ alg: 'SHA-512', content: sha512 }],
+      });
+      expect(purl).toBe(`pkg:npm/${at.split('node_modules/').pop()!.replace('@', '%40')}@${version}`);
+      expect(licenses).toHaveLength(1);
+    }
+  });
+
+  it('lists them in a document that follows the schema of CycloneDX', () => {
+    const schemas = join(import.meta.dirname, '../../node_modules/@cyclonedx/cyclonedx-library/res/schema');
+    const schema = (name: string) => json(join(schemas, `${name}.SNAPSHOT.schema.json`)) as object;
+    const ajv = new Ajv({ strict: false });
+    formats.default(ajv);
+    // The schema refers to them by these names, which are not the ones that they give themselves.
+    for (const name of ['spdx', 'jsf-0.82'])
+      ajv.addSchema(schema(name), `http://cyclonedx.org/schema/${name}.SNAPSHOT.schema.json`);
+    for (const format of ['idn-email', 'iri-reference']) ajv.addFormat(format, true);
+    const isValid = ajv.compile(schema('bom-1.6'));
+    isValid(json(join(folder, 'sbom.cdx.json')));
+    expect(isValid.errors).toBeNull();
   });
 
   it('says what its environment lacks, a line for each, and exits with 78', async () => {
