@@ -7,7 +7,7 @@ import { serviceSecrets } from './environment.ts';
 import { readSettings } from './settings.ts';
 
 const JWKS = 'development-issuer.jwks.json';
-/** As EXPOSEd by the Dockerfiles, whatever port of this machine leads to them. */
+/** What the services listen on unless they are told otherwise, whatever port of this machine leads there. */
 const PORTS_INSIDE: Record<ServiceName, number> = { passenger: 3001, driver: 3002, trip: 3003 };
 
 /** The same as ensureDatabase() does, for the image's first start (P1: nobody else may connect). */
