@@ -4,7 +4,7 @@ import { DomainError } from '@cabstand/contracts';
 import { Injectable, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { AuthGuard } from '@nestjs/passport';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyReply } from 'fastify';
 import passport from 'passport';
 import { ACCESS, type Access } from './access.decorators.ts';
 import { AccessTokenStrategy, bearerToken, KeyLookupError } from './access-token.strategy.ts';
