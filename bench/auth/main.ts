@@ -2,6 +2,7 @@
 import { conclude, figure, printFigures, printTable, ratios, type Figure } from '../harness/figures.ts';
 import { describeMachine, machine } from '../harness/machine.ts';
 import { readOptions } from '../harness/options.ts';
+import { onceEnded } from '../harness/processes.ts';
 import { formatted, inRounds } from '../harness/rounds.ts';
 import { median, randomOf } from '../harness/stats.ts';
 import { ROUTES, startFleet, type Fleet, type Parts, type Route } from './fleet.ts';
@@ -18,10 +19,10 @@ const startedAt = performance.now();
 const here = machine({});
 const runtime = await startRuntime();
 let fleet: Fleet | undefined;
-let ended: Promise<void> | undefined;
-const end = () => (ended ??= (fleet?.stop() ?? Promise.resolve()).then(() => runtime.stop()));
-for (const signal of ['SIGINT', 'SIGTERM'] as const)
-  process.once(signal, () => void end().then(() => process.exit(130)));
+const end = onceEnded(async () => {
+  await fleet?.stop();
+  await runtime.stop();
+});
 
 let rates: Record<Route, number[]>;
 const cpuUs = Object.fromEntries(ROUTES.map((route) => [route, []])) as unknown as Record<Route, number[]>;

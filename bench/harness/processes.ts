@@ -62,6 +62,15 @@ export async function startWorker(file: string, settings: unknown, { quiet = fal
   return { pid: child.pid!, call, stop: () => end(child) };
 }
 
+/** What ends everything, once however often it is called: at the end of a run, and when somebody ends the run. */
+export function onceEnded(close: () => Promise<void>): () => Promise<void> {
+  let ended: Promise<void> | undefined;
+  const end = () => (ended ??= close());
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => void end().then(() => process.exit(130)));
+  return end;
+}
+
 async function end(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));

@@ -2,6 +2,7 @@
 import { conclude, printFigures, type Figure } from '../harness/figures.ts';
 import { describeMachine, machine } from '../harness/machine.ts';
 import { readOptions } from '../harness/options.ts';
+import { onceEnded } from '../harness/processes.ts';
 import { randomOf } from '../harness/stats.ts';
 import { startFleet, type Fleet } from './fleet.ts';
 import { idle } from './idle.ts';
@@ -25,10 +26,10 @@ const startedAt = performance.now();
 const here = machine({});
 const runtime = await startRuntime();
 let fleet: Fleet | undefined;
-let ended: Promise<void> | undefined;
-const end = () => (ended ??= (fleet?.stop() ?? Promise.resolve()).then(() => runtime.stop()));
-for (const signal of ['SIGINT', 'SIGTERM'] as const)
-  process.once(signal, () => void end().then(() => process.exit(130)));
+const end = onceEnded(async () => {
+  await fleet?.stop();
+  await runtime.stop();
+});
 
 const figures: Figure[] = [];
 try {

@@ -2,7 +2,7 @@
 import { conclude, figure, printFigures, printTable, type Figure } from '../harness/figures.ts';
 import { describeMachine, machine, rssMbOf } from '../harness/machine.ts';
 import { readOptions } from '../harness/options.ts';
-import { compileWorkers, type Worker } from '../harness/processes.ts';
+import { compileWorkers, onceEnded, type Worker } from '../harness/processes.ts';
 import { formatted } from '../harness/rounds.ts';
 import { percentile } from '../harness/stats.ts';
 import { startReplica } from './cabstand.ts';
@@ -30,10 +30,10 @@ interface Sample {
 const here = machine({});
 const runtime = await startRuntime();
 const workers: Worker[] = [];
-let ended: Promise<void> | undefined;
-const end = () => (ended ??= Promise.all(workers.map((worker) => worker.stop())).then(() => runtime.stop()));
-for (const signal of ['SIGINT', 'SIGTERM'] as const)
-  process.once(signal, () => void end().then(() => process.exit(130)));
+const end = onceEnded(async () => {
+  await Promise.all(workers.map((worker) => worker.stop()));
+  await runtime.stop();
+});
 
 const samples: Sample[] = [];
 try {
