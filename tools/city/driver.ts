@@ -2,11 +2,17 @@ import type { GeoPoint, TripStatus } from '@cabstand/contracts';
 import { DriverApi, OVER, type Offer, type Trip } from '../client/api.ts';
 import { ApiError, pause } from '../client/http.ts';
 import { FIRST_NAMES, Inhabitant, LAST_NAMES, credentialsOf, moveIn, type City } from './inhabitant.ts';
-import { between, distanceM, headingDeg, pick, pointNear, towards } from './world.ts';
+import { tripAt } from './day.ts';
+import { along, between, headingDeg, pick } from './world.ts';
 
-const CITY_RADIUS_M = 3_000;
+/** At ten times this the driver service still believes it (90 m/s); a city that is faster than that teleports. */
 const SPEED_MPS = 30 / 3.6;
 const DECLINE_SHARE = 0.1;
+/** Nothing was heard of the offer: it runs out. */
+const OVERHEAR_SHARE = 0.02;
+/** After a trip, or when nobody wanted one for a while. */
+const BREAK_SHARE = 0.04;
+const BREAK_MS = 15 * 60_000;
 /** A driver who stands still reports less often, but often enough to count as fresh (`DISPATCH_POSITION_MAX_AGE`). */
 const STANDING_REPORT_EVERY_MS = 8_000;
 const POLL_EVERY_MS = 4_000;
@@ -20,6 +26,8 @@ export class Driver extends Inhabitant {
   readonly #number: number;
   #online = false;
   #position: GeoPoint;
+  /** What is left of the way that the driver is on, and where it leads. */
+  #way: GeoPoint[] = [];
   #destination: GeoPoint | undefined;
   #reportedAtMs = 0;
   #movedAtMs = 0;
@@ -30,12 +38,13 @@ export class Driver extends Inhabitant {
   #awaitedTripId: string | undefined;
   #awaitedSinceMs = 0;
   #streaming = false;
+  #isListening = false;
   #wake: () => void = () => undefined;
 
   constructor(city: City, number: number) {
     super(city, number);
     this.#number = number;
-    this.#position = pointNear(this.random, CITY_RADIUS_M);
+    this.#position = this.#somewhere();
     this.#api = new DriverApi(city.urls, credentialsOf('driver', city, number));
   }
 
@@ -75,7 +84,8 @@ export class Driver extends Inhabitant {
     this.#trip = await this.#api.tripUnderWay();
     this.#online = true;
     city.stats.driversOnline += 1;
-    void this.#listen();
+    if (!this.#isListening) void this.#listen();
+    this.#isListening = true;
   }
 
   async #listen(): Promise<void> {
@@ -113,6 +123,7 @@ export class Driver extends Inhabitant {
 
   async #answer(offer: Offer): Promise<void> {
     this.#offer = undefined;
+    if (this.random() < OVERHEAR_SHARE) return;
     // Nobody answers in no time.
     await this.wait(between(this.random, 200, 1_500));
     try {
@@ -153,6 +164,7 @@ export class Driver extends Inhabitant {
       else if (trip.status === 'in_progress' && (await this.#drive(trip.dropoff))) {
         this.#take(await this.#api.complete(trip.id));
         await this.#api.rate(trip.id, pick(this.random, [5, 5, 4]));
+        if (this.random() < BREAK_SHARE) await this.#haveABreak();
       }
     } catch (error) {
       if (!(error instanceof ApiError) || (error.status !== 409 && error.status !== 404)) throw error;
@@ -161,23 +173,43 @@ export class Driver extends Inhabitant {
     }
   }
 
-  async #roam(): Promise<void> {
-    this.#destination ??= pointNear(this.random, CITY_RADIUS_M);
-    // Half of the free drivers stand, as they would at a rank.
-    if (this.#number % 2 === 0 && Date.now() - this.#reportedAtMs < STANDING_REPORT_EVERY_MS) return;
-    if (this.#number % 2 === 0) await this.#report();
-    else if (await this.#drive(this.#destination)) this.#destination = undefined;
+  async #haveABreak(): Promise<void> {
+    const { stats, speed } = this.city;
+    await this.#api.goOffline();
+    stats.driversOnline -= 1;
+    this.#online = false;
+    await this.wait(BREAK_MS / speed);
   }
 
-  /** As far as the time since the last step allows. True when there. */
+  async #roam(): Promise<void> {
+    // Half of the free drivers stand, as they would at a rank.
+    if (this.#number % 2 === 0) {
+      if (Date.now() - this.#reportedAtMs >= STANDING_REPORT_EVERY_MS) await this.#report();
+      return;
+    }
+    const whereto = (this.#destination ??= this.#somewhere());
+    if (await this.#drive(whereto)) this.#destination = undefined;
+  }
+
+  /** Where somebody may want to be picked up. */
+  #somewhere(): GeoPoint {
+    const { day, streets } = this.city;
+    const { from } = tripAt(day.hour(), this.random);
+    return streets.address(this.random, from.radiusM, from.centre);
+  }
+
+  /** Along the streets, as far as the time since the last step allows. True when there. */
   async #drive(to: GeoPoint): Promise<boolean> {
     const nowMs = Date.now();
     const sinceMs = Math.min(nowMs - this.#movedAtMs, 3_000);
     this.#movedAtMs = nowMs;
+    const end = this.#way.at(-1);
+    if (end?.lat !== to.lat || end.lng !== to.lng) this.#way = this.city.streets.way(this.#position, to);
     const from = this.#position;
-    this.#position = towards(from, to, SPEED_MPS * this.city.speed * (sinceMs / 1_000));
-    await this.#report(headingDeg(from, to));
-    return distanceM(this.#position, to) < 1;
+    const { at, left } = along(from, this.#way, SPEED_MPS * this.city.speed * (sinceMs / 1_000));
+    [this.#position, this.#way] = [at, left];
+    await this.#report(headingDeg(from, at));
+    return left.length === 0;
   }
 
   async #report(heading?: number): Promise<void> {

@@ -1,6 +1,8 @@
 import { ApiError, pause } from '../client/http.ts';
 import type { ServiceUrls } from '../client/api.ts';
+import type { Day } from './day.ts';
 import type { Stats } from './stats.ts';
+import type { Streets } from './streets.ts';
 import { between, randomOf } from './world.ts';
 
 export interface City {
@@ -8,6 +10,8 @@ export interface City {
   seed: number;
   /** How many times faster than life everything goes. */
   speed: number;
+  day: Day;
+  streets: Streets;
   stats: Stats;
   signal: AbortSignal;
 }

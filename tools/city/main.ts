@@ -5,14 +5,17 @@
  *     [--passenger-url http://localhost:3001] [--driver-url …:3002] [--trip-url …:3003]
  *
  * Tells its parent once a second how things go (`process.send`), or prints the same as a line of JSON where it has none.
+ * What it measures (request → offer → accept, as its people see it) makes it a load test as well.
  */
 import { setMaxListeners } from 'node:events';
 import { parseArgs } from 'node:util';
 import { pause } from '../client/http.ts';
+import { Day } from './day.ts';
 import { Driver } from './driver.ts';
 import type { City } from './inhabitant.ts';
 import { Passenger } from './passenger.ts';
 import { Stats } from './stats.ts';
+import { Streets } from './streets.ts';
 
 const REPORT_EVERY_MS = 1_000;
 /** What the drivers have to say goodbye: the whole city is gone within two seconds of being told. */
@@ -38,6 +41,8 @@ const city: City = {
   urls: { passenger: values['passenger-url'], driver: values['driver-url'], trip: values['trip-url'] },
   seed: count('seed'),
   speed: count('speed'),
+  day: new Day(count('speed')),
+  streets: new Streets(),
   stats: new Stats(),
   signal: stopping.signal,
 };

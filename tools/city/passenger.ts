@@ -2,11 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { OVER, PassengerApi, type Trip } from '../client/api.ts';
 import { pause } from '../client/http.ts';
 import { FIRST_NAMES, Inhabitant, LAST_NAMES, credentialsOf, moveIn, type City } from './inhabitant.ts';
-import { between, pick, pointNear } from './world.ts';
+import { demandAt, tripAt } from './day.ts';
+import { between, distanceM, pick } from './world.ts';
 
-const CITY_RADIUS_M = 3_000;
-/** Short trips, so that somebody who looks sees them end. */
-const TRIP_RADIUS_M = 1_500;
+/** Shorter ways are walked. */
+const SHORTEST_TRIP_M = 500;
 const CANCEL_SHARE = 0.08;
 const POLL_EVERY_MS = 3_000;
 
@@ -29,7 +29,8 @@ export class Passenger extends Inhabitant {
     if (!this.#settled) await this.#settle();
     const trip = this.#tripId ? await this.#api.trip(this.#tripId) : await this.#api.tripUnderWay();
     await this.#ride(trip ?? (await this.#request()));
-    await this.wait(between(this.random, 30_000, 150_000) / this.city.speed);
+    // Between two trips: as long as others take to be driven, and longer when few want to go anywhere.
+    await this.wait(between(this.random, 30_000, 150_000) / this.city.speed / demandAt(this.city.day.hour()));
   }
 
   async #settle(): Promise<void> {
@@ -45,8 +46,8 @@ export class Passenger extends Inhabitant {
 
   async #request(): Promise<Trip> {
     if (!this.#wish || this.#wish.quoteExpiresAtMs < Date.now()) {
-      const pickup = pointNear(this.random, CITY_RADIUS_M);
-      const quote = await this.#api.quote(pickup, pointNear(this.random, TRIP_RADIUS_M, pickup));
+      const { pickup, dropoff } = this.#whereto();
+      const quote = await this.#api.quote(pickup, dropoff);
       this.#wish = { quoteId: quote.quoteId, key: randomUUID(), quoteExpiresAtMs: Date.parse(quote.expiresAt) };
     }
     const requestedAtMs = performance.now();
@@ -54,6 +55,16 @@ export class Passenger extends Inhabitant {
     this.#wish = undefined;
     this.city.stats.tripRequested(trip.id, requestedAtMs);
     return trip;
+  }
+
+  #whereto() {
+    const { day, streets } = this.city;
+    for (;;) {
+      const { from, to } = tripAt(day.hour(), this.random);
+      const pickup = streets.address(this.random, from.radiusM, from.centre);
+      const dropoff = streets.address(this.random, to.radiusM, to.centre);
+      if (distanceM(pickup, dropoff) >= SHORTEST_TRIP_M) return { pickup, dropoff };
+    }
   }
 
   async #ride(trip: Trip): Promise<void> {

@@ -104,3 +104,13 @@ function spread(samples: number[]): Spread | null {
   const at = (share: number) => Math.round(sorted[Math.ceil(sorted.length * share) - 1] ?? 0);
   return { p50: at(0.5), p99: at(0.99) };
 }
+
+/** What a run was, in a line. */
+export function sumUp({ requested, completed, cancelled, unfulfilled, errors, ...report }: CityReport): string {
+  const took = (spread: Spread | null) => (spread ? `p50 ${spread.p50} ms, p99 ${spread.p99} ms` : 'not measured');
+  return [
+    `the city wanted ${requested} trips: ${completed} completed, ${cancelled} cancelled, ${unfulfilled} unfulfilled, ${errors} errors`,
+    `request → offer ${took(report.requestToOfferMs)}`,
+    `offer → accept ${took(report.offerToAcceptMs)}`,
+  ].join('; ');
+}

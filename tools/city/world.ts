@@ -22,13 +22,11 @@ const CENTRE: GeoPoint = { lat: 52.52, lng: 13.405 };
 const METRES_PER_DEGREE = 111_320;
 const metresPerDegreeLng = METRES_PER_DEGREE * Math.cos((CENTRE.lat * Math.PI) / 180);
 
-/** A point within `radiusM` of another, all over the disc alike. */
-export function pointNear(random: () => number, radiusM: number, centre: GeoPoint = CENTRE): GeoPoint {
-  const distanceM = radiusM * Math.sqrt(random());
-  const angle = random() * 2 * Math.PI;
+/** So far east and north of the middle of the city. */
+export function offset(eastM: number, northM: number): GeoPoint {
   return rounded({
-    lat: centre.lat + (distanceM * Math.cos(angle)) / METRES_PER_DEGREE,
-    lng: centre.lng + (distanceM * Math.sin(angle)) / metresPerDegreeLng,
+    lat: CENTRE.lat + northM / METRES_PER_DEGREE,
+    lng: CENTRE.lng + eastM / metresPerDegreeLng,
   });
 }
 
@@ -37,12 +35,19 @@ export function distanceM(from: GeoPoint, to: GeoPoint): number {
   return Math.hypot((to.lat - from.lat) * METRES_PER_DEGREE, (to.lng - from.lng) * metresPerDegreeLng);
 }
 
-/** Where somebody is who has driven `stepM` of the straight way to `to`. */
-export function towards(from: GeoPoint, to: GeoPoint, stepM: number): GeoPoint {
-  const wholeM = distanceM(from, to);
-  if (wholeM <= stepM) return to;
-  const share = stepM / wholeM;
-  return rounded({ lat: from.lat + (to.lat - from.lat) * share, lng: from.lng + (to.lng - from.lng) * share });
+/** Where somebody is who has driven `stepM` of a way, and what is left of it. */
+export function along(from: GeoPoint, way: readonly GeoPoint[], stepM: number): { at: GeoPoint; left: GeoPoint[] } {
+  let [at, leftM] = [from, stepM];
+  for (const [passed, next] of way.entries()) {
+    const legM = distanceM(at, next);
+    if (legM > leftM) {
+      const share = leftM / legM;
+      const lat = at.lat + (next.lat - at.lat) * share;
+      return { at: rounded({ lat, lng: at.lng + (next.lng - at.lng) * share }), left: way.slice(passed) };
+    }
+    [at, leftM] = [next, leftM - legM];
+  }
+  return { at, left: [] };
 }
 
 /** Degrees clockwise from true north. */
