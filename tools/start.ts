@@ -1,5 +1,5 @@
 /**
- * npm start [-- --drivers N --passengers N --no-city --tls]
+ * npm start [-- --drivers N --passengers N --speed N --no-city --tls]
  *
  * The whole platform on this machine: PostgreSQL, RabbitMQ, the three services, and a city that uses them.
  */
@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { SERVICES } from '@cabstand/contracts';
 import { certificateFiles, LOCAL, ROOT } from '../infra/index.ts';
+import { sumUp, type CityReport } from './city/stats.ts';
 import {
   bold,
   claimPlatform,
@@ -38,16 +39,18 @@ function options() {
       options: {
         drivers: { type: 'string', default: '30' },
         passengers: { type: 'string', default: '15' },
+        speed: { type: 'string', default: '8' },
         city: { type: 'boolean', default: true },
         tls: { type: 'boolean', default: false },
       },
       allowNegative: true,
     });
-    const count = (name: 'drivers' | 'passengers') => {
+    const count = (name: 'drivers' | 'passengers' | 'speed') => {
       if (/^\d{1,4}$/.test(values[name])) return Number(values[name]);
       throw new Error(`--${name} takes a number, not ${values[name]}`);
     };
-    return { drivers: count('drivers'), passengers: count('passengers'), city: values.city, tls: values.tls };
+    const { city, tls } = values;
+    return { drivers: count('drivers'), passengers: count('passengers'), speed: count('speed'), city, tls };
   } catch (error) {
     fail(error, 64);
   }
@@ -82,25 +85,25 @@ function block({ state }: Platform): string {
   return rows.map(([name, url, more]) => `  ${bold(name!.padEnd(11))} ${url!.padEnd(30)} ${dim(more!)}`).join('\n');
 }
 
-function startCity({ state }: Platform, { drivers, passengers }: { drivers: number; passengers: number }): Supervisor {
+function startCity({ state }: Platform, counts: Record<'drivers' | 'passengers' | 'speed', number>): Supervisor {
   const urls = SERVICES.flatMap((service) => [`--${service}-url`, state.services[service].url]);
-  const counts = ['--drivers', String(drivers), '--passengers', String(passengers)];
+  const options = Object.entries(counts).flatMap(([name, value]) => [`--${name}`, String(value)]);
   const city = new Supervisor({
     name: 'city',
-    args: [join(ROOT, 'tools', 'city', 'main.ts'), ...counts, ...urls],
+    args: [join(ROOT, 'tools', 'city', 'main.ts'), ...options, ...urls],
     env: {
       ...process.env,
       ...(state.infrastructure.tls ? { NODE_EXTRA_CA_CERTS: certificateFiles(LOCAL, '').ca } : {}),
     } as Record<string, string>,
     say: (line) => out.line(line),
-    // Reports come as messages; the status line reads the databases, which know more than this city.
-    onMessage: () => undefined,
+    // The status line reads the databases, which know more than this city; how long it waited, only the city knows.
+    onMessage: (message) => (cityReport = message as CityReport),
   });
   city.start();
   return city;
 }
 
-const { drivers, passengers, city: withCity, tls } = options();
+const { drivers, passengers, speed, city: withCity, tls } = options();
 try {
   loadDotEnv();
   claimPlatform();
@@ -117,6 +120,7 @@ const settings = (() => {
 
 let platform: Platform | null = null;
 let city: Supervisor | null = null;
+let cityReport: CityReport | null = null;
 let status: StatusReader | null = null;
 let timer: NodeJS.Timeout | null = null;
 let stoppingSinceMs: number | null = null;
@@ -139,6 +143,7 @@ async function stop(why: string): Promise<void> {
   await starting.catch(() => undefined);
   await status?.close();
   await city?.stop(CITY_GRACE_MS);
+  if (cityReport) out.line(sumUp(cityReport));
   await platform?.stop();
   out.line(`stopped in ${seconds(sinceMs)}`);
   process.exit(0);
@@ -163,7 +168,7 @@ async function start(): Promise<void> {
   out.line(bold('Cabstand: starting PostgreSQL, RabbitMQ and the three services'));
   platform = await startPlatform(settings, out, aborting.signal);
   if (withCity && stoppingSinceMs === null) {
-    city = startCity(platform, { drivers, passengers });
+    city = startCity(platform, { drivers, passengers, speed });
     out.line(`  ${drivers} drivers and ${passengers} passengers move in (tools/city; without them: --no-city)`);
   }
 }
