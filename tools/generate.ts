@@ -5,6 +5,7 @@ import { SERVICES } from '@cabstand/contracts';
 import { format, resolveConfig } from 'prettier';
 import { ROOT } from '../infra/index.ts';
 import { asyncapiYaml } from './asyncapi.ts';
+import { cityMap } from './city/map.ts';
 import { envExample } from './env-example.ts';
 import { errorsPage } from './errors-page.ts';
 import { openApiTypes } from './openapi-types.ts';
@@ -16,6 +17,7 @@ const GENERATED: Record<string, () => Promise<string>> = {
   'docs/asyncapi.yaml': async () => asyncapiYaml(),
   'docs/errors.md': () => markdown(errorsPage()),
   '.env.example': envExample,
+  'apps/web/src/map/city.json': async () => cityMap(),
   ...Object.fromEntries(
     SERVICES.map((service) => [`apps/web/src/api/generated/${service}.d.ts`, () => openApiTypes(service)]),
   ),

@@ -1,5 +1,7 @@
 import type { StyleSpecification } from 'maplibre-gl';
-import { cityPlan, type CityPlan } from './city-plan.ts';
+import type { GeoJSON } from 'geojson';
+// Where the simulated city drives: nothing is where it is in the real one. Real streets come with MAP_STYLE_URL.
+import city from './city.json' with { type: 'json' };
 
 export type Theme = 'light' | 'dark';
 
@@ -7,24 +9,21 @@ interface Palette {
   ground: string;
   park: string;
   water: string;
-  side: string;
-  main: string;
-  avenue: string;
+  street: string;
+  boulevard: string;
   casing: string;
 }
 
 const PALETTES: Record<Theme, Palette> = {
   light: {
     ...{ ground: '#eceef1', park: '#d9e8d6', water: '#c3d9ea' },
-    ...{ side: '#f8f9fb', main: '#ffffff', avenue: '#ffffff', casing: '#dadfe6' },
+    ...{ street: '#f8f9fb', boulevard: '#ffffff', casing: '#d3d9e1' },
   },
   dark: {
     ...{ ground: '#141922', park: '#18261f', water: '#142a40' },
-    ...{ side: '#1c232e', main: '#232c39', avenue: '#2d3847', casing: '#10141b' },
+    ...{ street: '#1f2733', boulevard: '#2d3847', casing: '#0f131a' },
   },
 };
-
-let plan: CityPlan | undefined;
 
 /** Widths in pixels that double with the zoom, as real widths do. */
 const metres = (widthM: number) =>
@@ -34,38 +33,27 @@ const only = (kind: string) => ['==', ['get', 'kind'], kind] as ['==', ['get', s
 
 /** The map that needs nothing from the network: no tiles, no glyphs, no sprites. */
 export function offlineStyle(theme: Theme): StyleSpecification {
-  plan ??= cityPlan();
   const colours = PALETTES[theme];
-  const street = (id: string, kind: string, colour: string, widthM: number, minzoom = 0) => ({
-    id,
-    source: 'streets',
-    type: 'line' as const,
-    filter: only(kind),
-    minzoom,
+  const area = (id: string, colour: string) => ({
+    ...{ id, source: 'city', type: 'fill' as const, filter: only(id) },
+    paint: { 'fill-color': colour },
+  });
+  const street = (kind: string, part: string, colour: string, widthM: number) => ({
+    ...{ id: `${kind}-${part}`, source: 'city', type: 'line' as const, filter: only(kind) },
     layout: { 'line-cap': 'round' as const, 'line-join': 'round' as const },
     paint: { 'line-color': colour, 'line-width': metres(widthM) },
   });
   return {
     version: 8,
-    sources: {
-      streets: { type: 'geojson', data: plan.streets },
-      water: { type: 'geojson', data: plan.water },
-      parks: { type: 'geojson', data: plan.parks },
-    },
+    sources: { city: { type: 'geojson', data: city as GeoJSON } },
     layers: [
       { id: 'ground', type: 'background', paint: { 'background-color': colours.ground } },
-      { id: 'parks', source: 'parks', type: 'fill', paint: { 'fill-color': colours.park } },
-      street('side', 'side', colours.side, 11, 12),
-      street('main-casing', 'main', colours.casing, 24, 11.5),
-      street('main', 'main', colours.main, 17, 11.5),
-      {
-        ...street('river', 'river', colours.water, 150),
-        source: 'water',
-        layout: { 'line-cap': 'round', 'line-join': 'round' },
-      },
-      { ...street('canal', 'canal', colours.water, 40), source: 'water' },
-      street('avenue-casing', 'avenue', colours.casing, 44),
-      street('avenue', 'avenue', colours.avenue, 32),
+      area('park', colours.park),
+      street('street', 'casing', colours.casing, 20),
+      street('street', 'surface', colours.street, 14),
+      area('river', colours.water),
+      street('boulevard', 'casing', colours.casing, 40),
+      street('boulevard', 'surface', colours.boulevard, 30),
     ],
   };
 }

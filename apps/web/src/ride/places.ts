@@ -14,13 +14,13 @@ const place = (name: string, eastM: number, northM: number): Place => ({
 /** Of the made-up city, for who doesn't point at maps. A geocoder takes their place in a real one. */
 export const PLACES: readonly [Place, ...Place[]] = [
   place('Cathedral Square', 60, 40),
-  place('Central Station', -820, 610),
-  place('Harbour', 1_480, -190),
+  place('Central Station', 1_300, -500),
+  place('Harbour', 2_050, -30),
   place('Museum Quarter', 420, -640),
-  place('Old Market', -240, -330),
-  place('Opera', 690, 330),
-  place('University', -1_450, -210),
-  place('West Park', -2_050, 520),
+  place('Office Park', -1_700, -1_300),
+  place('Old Market', 100, 420),
+  place('University', 300, 2_100),
+  place('West Park', -1_500, 700),
 ];
 
 /** What to call a point of the map. */
