@@ -71,7 +71,7 @@ function EndedCard({ trip, onDone }: { trip: Trip; onDone: () => void }) {
       </p>
       {isCompleted && (
         <>
-          <Receipt trip={trip} />
+          <Receipt member="driver" trip={trip} />
           <RatingForm member="driver" tripId={trip.id} whom={trip.passenger?.firstName ?? 'your passenger'} />
         </>
       )}
