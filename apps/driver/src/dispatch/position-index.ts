@@ -121,11 +121,8 @@ export class PositionIndex {
   private lookThrough({ south, north, lngs }: BoundingBox, look: (slot: number) => void): void {
     for (let row = rowOf(south); row <= rowOf(north); row++) {
       const columns = columnsIn(row);
-      const [first, second] = lngs;
-      const from = columnOf(first!.from, columns);
-      this.lookAlong(row, from, columnOf(first!.to, columns), look);
-      // Beyond the antimeridian; at the poles the few wide cells there may be the same ones.
-      if (second) this.lookAlong(row, 0, Math.min(columnOf(second.to, columns), from - 1), look);
+      // At the antimeridian there are two ranges, half the earth apart: no cell is in both.
+      for (const { from, to } of lngs) this.lookAlong(row, columnOf(from, columns), columnOf(to, columns), look);
     }
   }
 
