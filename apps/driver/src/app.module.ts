@@ -18,6 +18,7 @@ import { Driver } from './driver/driver.entity.ts';
 import { DriverModule } from './driver/driver.module.ts';
 import { CreateDrivers1760000000000 } from './migrations/1760000000000-create-drivers.ts';
 import { SealDrivers1770000000000 } from './migrations/1770000000000-seal-drivers.ts';
+import { BufferPositions1780000000000 } from './migrations/1780000000000-buffer-positions.ts';
 import { Position } from './position/position.entity.ts';
 import { PositionModule } from './position/position.module.ts';
 import { DriverEvent } from './stream/driver-event.entity.ts';
@@ -49,5 +50,10 @@ export const appModule = (config: Config): DynamicModule => ({
 export const databaseOptions = (config: DatabaseConfig) =>
   serviceDatabase(config, {
     entities: [Driver, Availability, Dispatch, Offer, Position, DriverEvent, ...sessionEntities],
-    migrations: [...sessionMigrations, CreateDrivers1760000000000, SealDrivers1770000000000],
+    migrations: [
+      ...sessionMigrations,
+      CreateDrivers1760000000000,
+      SealDrivers1770000000000,
+      BufferPositions1780000000000,
+    ],
   });

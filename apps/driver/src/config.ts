@@ -12,6 +12,7 @@ export const Config = z.object({
   DISPATCH_DEADLINE: duration('2m').describe('How long a driver is looked for'),
   DISPATCH_MAX_REFUSALS: wholeNumber(5, 1).describe('Declined and expired offers after which a trip is given up'),
   DISPATCH_POSITION_MAX_AGE: duration('30s').describe('Older positions do not count'),
+  DISPATCH_SILENT_AFTER: duration('5m').describe('Drivers who say nothing for so long go offline'),
   DISPATCH_SWEEP_EVERY: duration('500ms').describe('How often expired offers and waiting trips are looked at'),
 });
 export type Config = z.infer<typeof Config>;

@@ -15,8 +15,10 @@ import {
 import pg from 'pg';
 import { appModule, databaseOptions } from '../src/app.module.ts';
 import { Config } from '../src/config.ts';
+import { KnownPositions } from '../src/dispatch/known-positions.ts';
 import type { AnswerView, OfferView } from '../src/dispatch/offer.dto.ts';
 import type { DriverView } from '../src/driver/driver.dto.ts';
+import type { ReportView } from '../src/position/position.dto.ts';
 
 export const PICKUP = { lat: 52.52, lng: 13.405 };
 export const DROPOFF = { lat: 52.5, lng: 13.45 };
@@ -78,7 +80,10 @@ export async function startPlatform(settings: Record<string, string> = {}, repli
 
   return {
     ...{ database, broker, issuer, services, pool, rows, messages, call },
-    ...driving(call),
+    ...driving(call, async (driverId, sinceMs) => {
+      for (const { app } of services)
+        await eventually(() => expect(app.get(KnownPositions).last(driverId)?.atMs).toBeGreaterThanOrEqual(sinceMs));
+    }),
     /** Publishes `trip.requested` and returns its id. */
     request: async (pickup = PICKUP) => {
       const tripId = randomUUIDv7();
@@ -138,6 +143,16 @@ export async function startPlatform(settings: Record<string, string> = {}, repli
   };
 }
 
+/** Until exactly so many statements wait for locks. */
+export const untilWaiting = ({ rows }: Platform, count: number) =>
+  eventually(
+    async () =>
+      expect(
+        await rows(`SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`),
+      ).toHaveLength(count),
+    { everyMs: 2 },
+  );
+
 export const tripRequest = (tripId: string, pickup: GeoPoint = PICKUP): TripRequested => ({
   ...{ tripId, passengerId: randomUUIDv7(), pickup, dropoff: DROPOFF },
   ...{ fareMinor: 1_052, currency: 'EUR' },
@@ -156,7 +171,7 @@ export const registration = () => ({
 type Call = <Body = Problem>(method: string, path: string, options?: CallOptions) => Promise<Answer<Body>>;
 
 /** What drivers do, over HTTP. */
-function driving(call: Call) {
+function driving(call: Call, untilKnown: (driverId: string, sinceMs: number) => Promise<void>) {
   const signUp = async (): Promise<Person & { email: string; refreshToken: string }> => {
     const profile = registration();
     const { status, body } = await call<DriverView>('POST', '/v1/drivers', { body: profile });
@@ -168,9 +183,13 @@ function driving(call: Call) {
     const { accessToken: token, refreshToken } = session.body;
     return { id: body.id, email: profile.email, token, refreshToken };
   };
-  const stand = (as: Person, at: GeoPoint) => {
-    const points = [{ ...at, at: new Date().toISOString() }];
-    return call('POST', '/v1/drivers/me/positions', { as, body: { points } });
+  /** Says where the driver is, and waits until every replica knows. */
+  const stand = async (as: Person, at: GeoPoint) => {
+    const now = new Date();
+    const points = [{ ...at, at: now.toISOString() }];
+    const answer = await call<ReportView>('POST', '/v1/drivers/me/positions', { as, body: { points } });
+    if (answer.body.accepted === 1) await untilKnown(as.id, now.getTime());
+    return answer;
   };
   const go = (as: Person, status: 'online' | 'offline', replica = 0) =>
     call('PUT', '/v1/drivers/me/availability', { as, body: { status }, replica });

@@ -1,7 +1,7 @@
 import { TripCancelled, TripCompleted } from '@cabstand/contracts';
 import { eventually } from '@cabstand/testing';
 import { randomUUIDv7 } from 'node:crypto';
-import { north, PICKUP, startPlatform, type Person, type Platform } from './harness.ts';
+import { north, PICKUP, startPlatform, untilWaiting, type Person, type Platform } from './harness.ts';
 
 let platform: Platform;
 const start = (settings: Record<string, string> = {}) =>
@@ -197,17 +197,6 @@ it('an accept after the time, before any sweep, is refused and expires the offer
   expect(second!.driverId).toBe(next.id);
 });
 
-const someoneWaits = () =>
-  eventually(
-    async () =>
-      expect(
-        await platform.rows(
-          `SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`,
-        ),
-      ).not.toEqual([]),
-    { everyMs: 2 },
-  );
-
 describe('a driver whose row another transaction holds', () => {
   const holding = async (driver: Person, work: (release: () => Promise<void>) => Promise<void>) => {
     const client = await platform.pool.connect();
@@ -230,7 +219,7 @@ describe('a driver whose row another transaction holds', () => {
         const [near, far] = [await platform.hire(north(atM)), await platform.hire(north(atM + 100))];
         await holding(near, async (release) => {
           const tripId = await platform.request(north(atM));
-          await someoneWaits();
+          await untilWaiting(platform, 1);
           await release();
           const [offer] = await platform.untilOffers(tripId, ['open']);
           expect(offer!.driverId).toBe(near.id);
@@ -252,18 +241,24 @@ describe('a driver whose row another transaction holds', () => {
   });
 });
 
-it('keeps the newer of two positions that are reported at once', async () => {
-  await start();
-  const driver = await platform.hire();
-  const client = await platform.pool.connect();
-  await client.query('BEGIN');
-  await client.query(`UPDATE positions SET lat = 1, at = now() + interval '5 s' WHERE driver_id = $1`, [driver.id]);
-  const older = platform.stand(driver, PICKUP);
-  await someoneWaits();
-  await client.query('COMMIT');
-  client.release();
-  expect(await older).toMatchObject({ status: 202 });
-  expect(await platform.rows('SELECT lat FROM positions WHERE driver_id = $1', [driver.id])).toEqual([{ lat: 1 }]);
+it('a driver who says nothing for long goes offline, but not from under a trip', async () => {
+  await start({ DISPATCH_SILENT_AFTER: '400ms' });
+  const busy = await platform.hire();
+  const tripId = await platform.request();
+  const { offerId } = await platform.untilOffered(busy);
+  await platform.answer(busy, offerId, 'accept');
+  const [idle, neverHeard] = [await platform.hire(), await platform.signUp()];
+  await platform.go(neverHeard, 'online');
+  const statusOf = async ({ id }: Person) => {
+    const told = platform.messages.of(id, 'driver.updated').map(({ payload }) => payload.status);
+    const rows = await platform.rows<{ status: string }>('SELECT status FROM availability WHERE driver_id = $1', [id]);
+    return [...told, rows[0]!.status];
+  };
+  const left = ['online', 'offline', 'offline'];
+  for (const driver of [idle, neverHeard]) await eventually(async () => expect(await statusOf(driver)).toEqual(left));
+  expect(await statusOf(busy)).toEqual(['online', 'online']);
+  await cancel(tripId);
+  await eventually(async () => expect(await statusOf(busy)).toEqual(left));
 });
 
 it('drives many trips with few drivers to their end, and everybody is free then', async () => {

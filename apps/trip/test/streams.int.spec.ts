@@ -21,12 +21,12 @@ async function follow(as: Person, tripId: string, replica: number, lastEventId?:
 
 const positions = ({ events }: Stream) => events.filter(({ event }) => event === 'driver-position');
 
-const move = (driver: Person, tripId: string, lat: number) =>
+const move = (driver: Person, tripId: string, lat: number, at = Date.now()) =>
   platform.messages.publish('driver', DriverMoved, {
     driverId: driver.id,
     tripId,
     position: { ...PICKUP, lat },
-    at: new Date().toISOString(),
+    at: new Date(at).toISOString(),
   });
 
 async function acceptedTrip() {
@@ -145,5 +145,36 @@ describe('the stream of a trip', () => {
     expect(stream.status).toBe(200);
     await eventually(() => expect(stream.isOver()).toBe(true));
     expect(Date.now()).toBeGreaterThanOrEqual(exp * 1_000 - 50);
+  });
+});
+
+describe('the path of a ride', () => {
+  it('is told once after its end: what was heard with the passenger on board, thinned out', async () => {
+    const { driver, trip, act } = await acceptedTrip();
+    const startAt = Math.ceil(Date.now() / 10_000) * 10_000 + 60_000;
+    await move(driver, trip.id, 52.1, Date.now());
+    for (const action of ['arrive', 'start']) await act(action);
+    const moves = [
+      [52.51, 0],
+      [52.52, 4_000],
+      [52.53, 10_000],
+      [52.54, 25_000],
+    ] as const;
+    for (const [lat, afterMs] of moves) await move(driver, trip.id, lat, startAt + afterMs);
+    await move(await platform.person('driver'), trip.id, 52.6, startAt + 40_000);
+    await eventually(async () => {
+      expect(await platform.rows('SELECT 1 FROM trip_path WHERE trip_id = $1', [trip.id])).toHaveLength(3);
+    });
+    expect((await act('complete')).status).toBe(200);
+    const path = { tripId: trip.id, driverId: driver.id };
+    const points = [52.51, 52.53, 52.54].map((lat) => expect.objectContaining({ lat, lng: PICKUP.lng }));
+    await eventually(() => {
+      const told = platform.messages.of(trip.id).slice(-2);
+      expect(told).toMatchObject([
+        { type: 'trip.completed', sequence: 5 },
+        { type: 'trip.path-recorded', sequence: 6, payload: { ...path, points } },
+      ]);
+    });
+    expect(await platform.rows('SELECT 1 FROM trip_path WHERE trip_id = $1', [trip.id])).toEqual([]);
   });
 });

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { defineEvent } from './define-event.ts';
-import { Currency, GeoPoint, Role } from './values.ts';
+import { Currency, GeoPoint, Role, Timestamp } from './values.ts';
 
 const toDriver = { publishers: ['trip'], consumers: ['driver'], subject: 'tripId' } as const;
 const toBoth = { publishers: ['trip'], consumers: ['driver', 'passenger'], subject: 'tripId' } as const;
@@ -77,3 +77,16 @@ export const TripRated = defineEvent(
   toBoth,
 );
 export type TripRated = z.infer<typeof TripRated.schema>;
+
+/** Where the ride went, thinned out; published after its end, and not at all when nothing was heard of the driver. */
+export const TripPathRecorded = defineEvent(
+  'trip.path-recorded',
+  {
+    tripId: z.uuid(),
+    driverId: z.uuid(),
+    /** Oldest first. */
+    points: z.array(z.object({ ...GeoPoint.shape, at: Timestamp })),
+  },
+  { publishers: ['trip'], consumers: [], subject: 'tripId' },
+);
+export type TripPathRecorded = z.infer<typeof TripPathRecorded.schema>;

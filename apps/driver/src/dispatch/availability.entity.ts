@@ -11,6 +11,8 @@ export class Availability {
   @PrimaryColumn('uuid', { name: 'driver_id' }) driverId!: string;
   @Column('text', { name: 'driver_issuer' }) driverIssuer!: string;
   @Column('text') status!: AvailabilityStatus;
+  /** When the driver last went online, by the database's clock: whoever did so just now isn't silent yet. */
+  @Column('timestamptz', { name: 'online_at', default: () => 'now()' }) onlineAt!: Date;
   @Column('boolean') suspended!: boolean;
   /** The trip that the driver holds an open offer for, or is on. Unique. */
   @Column('uuid', { name: 'reserved_trip_id', nullable: true }) reservedTripId!: string | null;

@@ -8,6 +8,7 @@ export class DispatchSettings {
   readonly deadlineMs: number;
   readonly maxRefusals: number;
   readonly positionMaxAgeMs: number;
+  readonly silentAfterMs: number;
   readonly sweepEveryMs: number;
   /** `iss` of the drivers' tokens. */
   readonly issuer: string;
@@ -18,6 +19,7 @@ export class DispatchSettings {
     this.deadlineMs = config.DISPATCH_DEADLINE;
     this.maxRefusals = config.DISPATCH_MAX_REFUSALS;
     this.positionMaxAgeMs = config.DISPATCH_POSITION_MAX_AGE;
+    this.silentAfterMs = config.DISPATCH_SILENT_AFTER;
     this.sweepEveryMs = config.DISPATCH_SWEEP_EVERY;
     this.issuer = config.PUBLIC_URL;
   }

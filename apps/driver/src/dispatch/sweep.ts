@@ -31,9 +31,13 @@ export class Sweep implements OnApplicationBootstrap, BeforeApplicationShutdown 
 
   onApplicationBootstrap(): void {
     this.freed.listen(() => this.retryWaiting());
-    this.jobs.every(this.settings.sweepEveryMs, 'dispatch-sweep', (stopping) =>
-      this.advanceAll(`status IN ('searching', 'offered') AND look_at <= clock_timestamp()`, () => stopping.aborted),
-    );
+    this.jobs.every(this.settings.sweepEveryMs, 'dispatch-sweep', (stopping) => this.run(stopping));
+  }
+
+  /** Sees to what is due now. */
+  run(stopping?: AbortSignal): Promise<void> {
+    const isDue = `status IN ('searching', 'offered') AND look_at <= clock_timestamp()`;
+    return this.advanceAll(isDue, () => stopping?.aborted ?? false);
   }
 
   async beforeApplicationShutdown(): Promise<void> {

@@ -63,6 +63,15 @@ export class AvailabilityService {
     });
   }
 
+  /** Offline, but not from under an offer or a trip, and only if that is still due once the driver is locked. */
+  async leave(id: string, isDue: (tx: EntityManager) => Promise<boolean>): Promise<void> {
+    await this.transactions.run(async (tx) => {
+      const held = await lockDriver(tx, id);
+      if (!held || held.availability.reservedTripId || !(await isDue(tx))) return;
+      await this.change(tx, held.availability, 'offline');
+    });
+  }
+
   /** The trip is over: a suspension that waited for it takes effect. The availability of these drivers is locked. */
   async afterTrip(tx: EntityManager, driverIds: string[]): Promise<void> {
     for (const driverId of driverIds) {
@@ -79,7 +88,8 @@ export class AvailabilityService {
   private async change(tx: EntityManager, availability: Availability, status: AvailabilityStatus): Promise<void> {
     const { driverId } = availability;
     availability.status = status;
-    await tx.update(Availability, driverId, { status });
+    const onlineAt = () => (status === 'online' ? 'clock_timestamp()' : 'online_at');
+    await tx.update(Availability, driverId, { status, onlineAt });
     const driver = await this.drivers.lock(tx, driverId);
     await this.drivers.publishUpdated(tx, driver!, { status });
   }

@@ -9,6 +9,6 @@ export const driverPolicy: Policy<Driver, 'read' | 'change' | 'erase' | 'suspend
 ]);
 
 /** A driver's work: going on- and offline, saying where, hearing of offers and trips. */
-export const workPolicy: Policy<Availability, 'work'> = definePolicy('Work', [
+export const workPolicy: Policy<Pick<Availability, 'driverIssuer' | 'driverId'>, 'work'> = definePolicy('Work', [
   { role: 'driver', can: ['work'], when: (me) => ({ driverIssuer: me.issuer, driverId: me.subject }) },
 ]);

@@ -1,20 +1,20 @@
 import { Sessions, type Principal } from '@cabstand/auth';
 import { DriverMoved } from '@cabstand/contracts';
 import { Live } from '@cabstand/messaging';
-import { Injectable } from '@nestjs/common';
+import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { metrics } from '@opentelemetry/api';
 import { DataSource } from 'typeorm';
-import { DispatchSettings } from '../dispatch/dispatch-settings.ts';
 import { Availability } from '../dispatch/availability.entity.ts';
-import { DriversFreed } from '../dispatch/drivers-freed.ts';
+import { KnownPositions } from '../dispatch/known-positions.ts';
 import { workPolicy } from '../driver/driver.policy.ts';
+import { PositionBuffer, type Reporter, type Stored } from './position-buffer.ts';
 import type { PositionReport, ReportView } from './position.dto.ts';
 import { Position } from './position.entity.ts';
 import { followAll, type Point, type Track } from './track.ts';
 
 /** Where drivers are. */
 @Injectable()
-export class PositionService {
+export class PositionService implements OnModuleInit {
   private readonly droppedPoints = metrics
     .getMeter('driver')
     .createCounter('positions_dropped', { description: 'Reported points that were not believed, by reason' });
@@ -23,55 +23,52 @@ export class PositionService {
     private readonly dataSource: DataSource,
     private readonly sessions: Sessions,
     private readonly live: Live,
-    private readonly freed: DriversFreed,
-    private readonly settings: DispatchSettings,
+    private readonly buffer: PositionBuffer,
+    private readonly known: KnownPositions,
   ) {}
+
+  onModuleInit(): void {
+    this.buffer.listen((stored) => this.announce(stored));
+  }
 
   /** Keeps the newest believable point; whoever follows the driver's trip is told of it. */
   async report(me: Principal, { points }: PositionReport): Promise<ReportView> {
     const driverId = this.sessions.accountIdOf(me);
-    const { manager } = this.dataSource;
-    const availability = await manager.findOneBy(Availability, { driverId });
-    workPolicy.check(me, 'work', availability);
-    const before = toTrack(await manager.findOneBy(Position, { driverId }));
+    // Only the first report of a driver reads the database. An account that goes takes its tokens with it.
+    const reporter = this.buffer.get(driverId) ?? (await this.meet(me, driverId));
+    workPolicy.check(me, 'work', reporter);
+    const before = this.newest(reporter);
     const { track, dropped } = followAll(before, points.map(toPoint), new Date());
     for (const reason of dropped) this.droppedPoints.add(1, { reason });
-    if (track !== before) await this.store(driverId, track);
-    if (track.last !== before.last) this.announce(availability, before, track);
+    if (track !== before) this.buffer.put(reporter, track);
     return { accepted: points.length - dropped.length, dropped: dropped.length };
   }
 
-  private announce(
-    { driverId, status, reservedAs, reservedTripId }: Availability,
-    before: Track,
-    { last }: Track,
-  ): void {
-    if (reservedAs === 'trip') {
-      const { lat, lng, at, headingDeg, speedMps } = last!;
-      this.live.publish(DriverMoved.type, {
-        ...{ driverId, tripId: reservedTripId, position: { lat, lng }, at: at.toISOString() },
-        ...(headingDeg === null ? {} : { headingDeg }),
-        ...(speedMps === null ? {} : { speedMps }),
-      });
-    }
-    // A driver who can be found again may be the one that a trip waits for. Who only moves is seen by the next sweep.
-    const wasFresh = before.last && before.last.at.getTime() > Date.now() - this.settings.positionMaxAgeMs;
-    if (status === 'online' && !reservedAs && !wasFresh) this.freed.announce();
+  /** @throws DomainError NOT_FOUND */
+  private async meet(me: Principal, driverId: string): Promise<Reporter> {
+    const { manager } = this.dataSource;
+    const availability = await manager.findOneBy(Availability, { driverId });
+    workPolicy.check(me, 'work', availability);
+    const track = toTrack(await manager.findOneBy(Position, { driverId }));
+    const { driverIssuer } = availability;
+    return this.buffer.admit({ driverIssuer, driverId, track, heardAtMs: Date.now() });
   }
 
-  /** One statement without a lock before it: of two reports at once the newer wins, and an erased driver has no row. */
-  private async store(driverId: string, { last, suspect }: Track): Promise<void> {
-    const { lat, lng, headingDeg, speedMps, at } = last!;
-    await this.dataSource.query(
-      `INSERT INTO positions (driver_id, lat, lng, heading_deg, speed_mps, at, suspect_lat, suspect_lng, suspect_at, stored_at)
-       SELECT driver_id, $2, $3, $4, $5, $6, $7, $8, $9, clock_timestamp() FROM availability WHERE driver_id = $1
-       ON CONFLICT (driver_id) DO UPDATE
-         SET lat = excluded.lat, lng = excluded.lng, heading_deg = excluded.heading_deg, speed_mps = excluded.speed_mps,
-             at = excluded.at, suspect_lat = excluded.suspect_lat, suspect_lng = excluded.suspect_lng,
-             suspect_at = excluded.suspect_at, stored_at = excluded.stored_at
-       WHERE positions.at <= excluded.at`,
-      [driverId, lat, lng, headingDeg, speedMps, at, suspect?.lat ?? null, suspect?.lng ?? null, suspect?.at ?? null],
-    );
+  /** Points are judged by the newest that is known: it may have been reported to another replica. */
+  private newest({ driverId, track }: Reporter): Track {
+    const seen = this.known.last(driverId);
+    if (!seen || (track.last && seen.atMs <= track.last.at.getTime())) return track;
+    return { last: { ...seen.position, at: new Date(seen.atMs), headingDeg: null, speedMps: null }, suspect: null };
+  }
+
+  private announce({ driverId, reservedAs, reservedTripId, point }: Stored): void {
+    if (reservedAs !== 'trip') return;
+    const { lat, lng, at, headingDeg, speedMps } = point;
+    this.live.publish(DriverMoved.type, {
+      ...{ driverId, tripId: reservedTripId, position: { lat, lng }, at: at.toISOString() },
+      ...(headingDeg === null ? {} : { headingDeg }),
+      ...(speedMps === null ? {} : { speedMps }),
+    });
   }
 }
 

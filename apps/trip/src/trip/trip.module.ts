@@ -5,6 +5,7 @@ import { QuoteModule } from '../quote/quote.module.ts';
 import { DriverEventsController } from './driver-events.controller.ts';
 import { PassengerEventsController } from './passenger-events.controller.ts';
 import { TripController } from './trip.controller.ts';
+import { TripPaths } from './trip.paths.ts';
 import { TripService } from './trip.service.ts';
 import { TripStreams } from './trip.streams.ts';
 import { SweepSettings, TripSweep } from './trip.sweep.ts';
@@ -17,6 +18,7 @@ export class TripModule {
       imports: [PeopleModule, QuoteModule.forRoot(config)],
       controllers: [TripController, DriverEventsController, PassengerEventsController],
       providers: [
+        TripPaths,
         TripService,
         TripStreams,
         TripSweep,

@@ -1,5 +1,5 @@
 import type { Principal } from '@cabstand/auth';
-import { DomainError, TripRated, type DispatchAccepted } from '@cabstand/contracts';
+import { DomainError, TripPathRecorded, TripRated, type DispatchAccepted } from '@cabstand/contracts';
 import { Outbox, Transactions } from '@cabstand/messaging';
 import { page, positionOf, preparedFind, type Page, type PageQuery } from '@cabstand/service-defaults';
 import { Injectable, type Type } from '@nestjs/common';
@@ -22,6 +22,7 @@ import { Trip, TripSnapshot } from './trip.entity.ts';
 import { fact, factOf, type Fact } from './trip.facts.ts';
 import { BEFORE_THE_RIDE, STAMP, transition, UNDER_WAY, type TripAction } from './trip.machine.ts';
 import { tripPolicy, type TripPermission } from './trip.policy.ts';
+import { TripPaths } from './trip.paths.ts';
 import { TripStreams } from './trip.streams.ts';
 
 const WITH_PEOPLE = { passenger: true, driver: true } as const;
@@ -40,6 +41,7 @@ export class TripService {
     private readonly transactions: Transactions,
     private readonly outbox: Outbox,
     private readonly streams: TripStreams,
+    private readonly paths: TripPaths,
     private readonly quotes: QuoteService,
     private readonly people: PeopleService,
   ) {
@@ -193,6 +195,7 @@ export class TripService {
       const trip = await this.lock(tx, id);
       tripPolicy.check(me, action, trip);
       await this.advance(tx, trip, action, changes);
+      if (action === 'complete') await this.tellPath(tx, trip);
       return toView(trip, shownTo(me, trip));
     });
   }
@@ -220,6 +223,12 @@ export class TripService {
     const { event, payload } = factOf(trip);
     await this.outbox.add(tx, event, payload, trip.sequence);
     this.transactions.afterCommit(() => this.streams.announce(trip.id));
+  }
+
+  private async tellPath(tx: EntityManager, trip: Trip): Promise<void> {
+    const { id: tripId, driverId } = trip;
+    const points = await this.paths.take(tx, tripId);
+    if (points.length > 0) await this.tell(tx, trip, fact(TripPathRecorded, { tripId, driverId: driverId!, points }));
   }
 
   /** Publishes a fact of a locked trip that leaves its state as it is. */

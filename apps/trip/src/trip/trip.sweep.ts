@@ -1,6 +1,7 @@
 import { Jobs } from '@cabstand/service-defaults';
 import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { QuoteService } from '../quote/quote.service.ts';
+import { TripPaths } from './trip.paths.ts';
 import { TripService } from './trip.service.ts';
 
 export class SweepSettings {
@@ -10,7 +11,7 @@ export class SweepSettings {
   ) {}
 }
 
-/** Ends what nobody else will: trips that were never taken, and quotes that were never used. */
+/** Ends what nobody else will: trips that were never taken, quotes that were never used, what is left of paths. */
 @Injectable()
 export class TripSweep implements OnApplicationBootstrap {
   constructor(
@@ -18,6 +19,7 @@ export class TripSweep implements OnApplicationBootstrap {
     private readonly settings: SweepSettings,
     private readonly trips: TripService,
     private readonly quotes: QuoteService,
+    private readonly paths: TripPaths,
   ) {}
 
   onApplicationBootstrap(): void {
@@ -27,5 +29,6 @@ export class TripSweep implements OnApplicationBootstrap {
   async run(): Promise<void> {
     while ((await this.trips.giveUpOlderThan(this.settings.giveUpAfterMs)) > 0);
     await this.quotes.forgetExpired();
+    await this.paths.forgetEnded();
   }
 }

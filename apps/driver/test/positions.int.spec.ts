@@ -1,0 +1,82 @@
+import type { GeoPoint } from '@cabstand/contracts';
+import { eventually } from '@cabstand/testing';
+import { north, PICKUP, startPlatform, untilWaiting, type Person, type Platform } from './harness.ts';
+
+// What is heard is stored a moment later; these tests look at that moment.
+let platform: Platform;
+beforeAll(async () => void (platform = await startPlatform({}, 2)));
+afterAll(async () => {
+  try {
+    const database = 'SELECT deadlocks::int FROM pg_stat_database WHERE datname = current_database()';
+    expect(await platform.rows(database)).toEqual([{ deadlocks: 0 }]);
+  } finally {
+    await platform.stop();
+  }
+});
+
+const report = async (driver: Person, at: GeoPoint, replica = 0) => {
+  const body = { points: [{ ...at, at: new Date().toISOString() }] };
+  const answer = await platform.call('POST', '/v1/drivers/me/positions', { as: driver, body, replica });
+  expect(answer).toMatchObject({ status: 202, body: { accepted: 1 } });
+};
+const stored = async ({ id }: Person) => {
+  const [row] = await platform.rows<{ lat: number }>('SELECT lat FROM positions WHERE driver_id = $1', [id]);
+  return row?.lat;
+};
+/** Keeps the driver's position as it is, or as told, until the answer is called. */
+const hold = async ({ id }: Person, change = 'at = at') => {
+  const client = await platform.pool.connect();
+  await client.query('BEGIN');
+  await client.query(`UPDATE positions SET ${change} WHERE driver_id = $1`, [id]);
+  return async () => {
+    await client.query('COMMIT');
+    client.release();
+  };
+};
+
+it('of two positions that are stored at once the newer stays', async () => {
+  const driver = await platform.hire();
+  const letGo = await hold(driver, `lat = 1, at = now() + interval '5 s'`);
+  await report(driver, PICKUP);
+  await untilWaiting(platform, 1);
+  await letGo();
+  await untilWaiting(platform, 0);
+  expect(await stored(driver)).toBe(1);
+});
+
+it('two replicas that store the same drivers’ positions never deadlock', async () => {
+  const drivers = await Promise.all([1, 2, 3, 4].map(() => platform.hire()));
+  const [first, second, third, last] = drivers.toSorted((a, b) => (a.id < b.id ? -1 : 1));
+  // Both replicas are stuck with the last driver, while they hear of the others in opposite orders.
+  const [letLast, letSecond] = [await hold(last!), await hold(second!)];
+  for (const replica of [0, 1]) await report(last!, PICKUP, replica);
+  await untilWaiting(platform, 2);
+  for (const driver of [first!, second!, third!]) await report(driver, north(1), 0);
+  for (const driver of [third!, second!, first!]) await report(driver, north(2), 1);
+  await letLast();
+  await untilWaiting(platform, 2);
+  await letSecond();
+  for (const driver of [first!, second!, third!])
+    await eventually(async () => expect(await stored(driver)).toBe(north(2).lat));
+});
+
+it('what is heard while the database is away is stored when it is back', async () => {
+  const driver = await platform.hire();
+  await platform.database.stop();
+  await report(driver, north(3));
+  await report(driver, north(4));
+  await platform.database.start();
+  await eventually(async () => expect(await stored(driver)).toBe(north(4).lat));
+});
+
+it('a replica that is told to stop stores what it has heard', async () => {
+  const [driver, other] = [await platform.hire(), await platform.hire()];
+  const letOther = await hold(other);
+  await report(other, north(5), 1);
+  await untilWaiting(platform, 1);
+  await report(driver, north(6), 1);
+  const stopped = platform.services[1]!.stop();
+  await letOther();
+  await stopped;
+  expect(await stored(driver)).toBe(north(6).lat);
+});
