@@ -1,4 +1,6 @@
 export * from './accounts.ts';
+export * from './images/container-engine.ts';
+export * from './images/container-tools.ts';
 export * from './install.ts';
 export * from './observability/promtool.ts';
 export * from './paths.ts';
