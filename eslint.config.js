@@ -16,7 +16,7 @@ const PURE = [
   'libs/contracts/src/**/*.ts',
 ];
 
-/** `tools`, `infra` and what tests with them are not npm packages: these reach each other by path. */
+/** `tools`, `infra`, `k8s` and what tests with them are not npm packages: these reach each other by path. */
 const SCRIPTS = [
   ...['tools/**/*.ts', 'infra/**/*.ts', 'libs/testing/**/*.ts', 'apps/e2e/**/*.ts', 'bench/**/*.ts'],
   ...['chaos/**/*.ts', 'security/**/*.ts', 'k8s/**/*.ts'],
@@ -147,7 +147,7 @@ export default defineConfig(
   {
     files: SCRIPTS,
     rules: {
-      '@nx/enforce-module-boundaries': boundaries(['^(\\.\\./)+(tools|infra)/']),
+      '@nx/enforce-module-boundaries': boundaries(['^(\\.\\./)+(tools|infra|k8s)/']),
       'no-console': 'off',
       'no-restricted-properties': 'off',
       'no-restricted-imports': 'off',

@@ -1,5 +1,7 @@
 export * from './accounts.ts';
 export * from './browser/chromium.ts';
+export * from './images/container-engine.ts';
+export * from './images/container-tools.ts';
 export * from './install.ts';
 export * from './observability/promtool.ts';
 export * from './paths.ts';

@@ -12,8 +12,8 @@ const isDebianFamily = () => {
   }
 };
 
-/** How to run a command as root without being asked for a password; null when that isn't possible. */
-function asRoot(): string[] | null {
+/** What goes before a command to run it as root without being asked for a password; null when that isn't possible. */
+export function asRoot(): string[] | null {
   if (process.getuid?.() === 0) return [];
   return spawnSync('sudo', ['-n', 'true']).status === 0 ? ['sudo', '-n'] : null;
 }
@@ -22,15 +22,15 @@ export const canInstallPackages = (): boolean =>
   isDebianFamily() && existsSync('/usr/bin/apt-get') && asRoot() !== null;
 
 export const installRabbitmq = (say: (line: string) => void) =>
-  installPackage('rabbitmq-server', ['rabbitmq-server.service', 'epmd.service', 'epmd.socket'], say);
+  installPackages(['rabbitmq-server'], ['rabbitmq-server.service', 'epmd.service', 'epmd.socket'], say);
 
 /**
- * Installs a package of Debian's without starting the system-wide server that it brings: what is wanted is the
+ * Installs packages of Debian's without starting the system-wide servers that they bring: what is wanted is the
  * programs. `policy-rc.d` is how Debian lets an administrator say that.
  */
-export async function installPackage(name: string, units: string[], say: (line: string) => void): Promise<void> {
+export async function installPackages(names: string[], units: string[], say: (line: string) => void): Promise<void> {
   const prefix = asRoot();
-  if (prefix === null) throw new Error(`installing ${name} needs root or sudo without a password`);
+  if (prefix === null) throw new Error(`installing ${names.join(', ')} needs root or sudo without a password`);
   const run = async (...command: string[]) => {
     const [program, ...args] = [...prefix, 'env', 'DEBIAN_FRONTEND=noninteractive', ...command] as [
       string,
@@ -45,7 +45,7 @@ export async function installPackage(name: string, units: string[], say: (line: 
   }
   const hasPolicy = existsSync(POLICY);
   if (!hasPolicy) await run('sh', '-c', `printf '#!/bin/sh\\nexit 101\\n' > ${POLICY} && chmod 755 ${POLICY}`);
-  const install = () => run('apt-get', 'install', '--yes', '--no-install-recommends', name);
+  const install = () => run('apt-get', 'install', '--yes', '--no-install-recommends', ...names);
   try {
     await install().catch(async () => {
       say('apt-get update first: the package lists are missing or old');

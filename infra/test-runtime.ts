@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { installationAccounts } from './accounts.ts';
+import { ContainerEngine } from './images/container-engine.ts';
 import { LOCAL } from './paths.ts';
 import { freePort } from './ports.ts';
 import { closeDefaultDatabases, withAdmin } from './postgres/databases.ts';
@@ -23,8 +24,10 @@ const TEST = join(LOCAL, 'test');
 export async function removeStaleTestRuntimes(): Promise<void> {
   const names = filesIn(TEST).filter((name) => /^\d+(-|$)/.test(name));
   for (const name of names.filter((folder) => startTimeOf(parseInt(folder, 10)) === null)) {
-    for (const record of recordedProcesses(join(TEST, name))) await stopProcess(record, { graceMs: 5_000 });
-    rmSync(join(TEST, name), { recursive: true, force: true });
+    const folder = join(TEST, name);
+    for (const record of recordedProcesses(folder)) await stopProcess(record, { graceMs: 5_000 });
+    if (ContainerEngine.isIn(folder)) await new ContainerEngine(folder).remove();
+    rmSync(folder, { recursive: true, force: true });
   }
 }
 

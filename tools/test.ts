@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import {
   ensureChromium,
+  ensurePackagedTools,
   ensurePromtool,
   removeStaleTestRuntimes,
   ROOT,
@@ -74,8 +75,8 @@ async function run(): Promise<boolean> {
   const tasks = await tasksOf(TARGETS);
   if (isPlatform) {
     await out.step('alerts', async () => ({ what: await ensurePromtool((line) => out.line(line)), value: null }));
-  }
-  if (!isPlatform) {
+    await out.step('tools', async () => ({ what: await ensurePackagedTools((line) => out.line(line)), value: null }));
+  } else {
     await out.step('browser', async () => ({ what: await ensureChromium((line) => out.line(line)), value: null }));
   }
   const runtime = await out.step('servers', startServers);

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { canInstallPackages, installPackage } from '../install.ts';
+import { canInstallPackages, installPackages } from '../install.ts';
 
 const PLACES = [
   '/usr/bin/chromium',
@@ -22,7 +22,7 @@ export async function ensureChromium(say: (line: string) => void): Promise<strin
   const found = findChromium();
   if (found) return found;
   if (process.env.CHROME) throw new Error(`CHROME is ${process.env.CHROME}, and there is nothing there`);
-  if (canInstallPackages()) await installPackage('chromium', [], say);
+  if (canInstallPackages()) await installPackages(['chromium'], [], say);
   const installed = findChromium();
   if (!installed) throw new Error('the browser tests need Chromium or Chrome: install one, or name it in CHROME');
   return installed;

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { canInstallPackages, installPackage } from '../install.ts';
+import { canInstallPackages, installPackages } from '../install.ts';
 
 /** Prometheus's own checker of rules, which Debian packages with the server. */
 export const hasPromtool = () => spawnSync('promtool', ['--version']).status === 0;
@@ -8,6 +8,6 @@ export const hasPromtool = () => spawnSync('promtool', ['--version']).status ===
 export async function ensurePromtool(say: (line: string) => void): Promise<string> {
   if (hasPromtool()) return 'promtool is there';
   if (!canInstallPackages()) return 'no promtool: the alerts stay unchecked';
-  await installPackage('prometheus', ['prometheus.service'], say);
+  await installPackages(['prometheus'], ['prometheus.service'], say);
   return 'installed prometheus, for its promtool';
 }

@@ -125,13 +125,14 @@ async function untilReady(url: string, gone: () => boolean, logFile: string): Pr
 /**
  * Starts a real PostgreSQL under `<dir>/postgres`, making its cluster on first use. It listens on 127.0.0.1 only.
  * `durable: false` is for tests: nothing is synced to disk, a crash of the machine may lose the cluster.
- * With `tls` it takes TLS 1.3 with a certificate from `<dir>/tls` and nothing else.
+ * With `tls` it takes TLS 1.3 with a certificate from `<dir>/tls` and nothing else. `settings` win over what is said here.
  */
 export async function startPostgres(options: {
   dir: string;
   port: number;
   durable: boolean;
   tls?: boolean;
+  settings?: Record<string, string>;
 }): Promise<PostgresServer> {
   const { dir, port, durable, tls = false } = options;
   const data = join(dir, 'postgres');
@@ -148,6 +149,7 @@ export async function startPostgres(options: {
     log_min_messages: 'warning',
     ...(tls ? installCertificate(dir, data) : {}),
     ...(durable ? {} : { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', autovacuum: 'off' }),
+    ...options.settings,
   };
   const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
   const { record, logFile } = await spawnRecorded({

@@ -1,7 +1,6 @@
-import { SERVICES } from '@cabstand/contracts';
+import { SERVICES, type ServiceName } from '@cabstand/contracts';
 import { eventually } from '@cabstand/testing';
 import pg from 'pg';
-import type { Platform } from './platform.ts';
 
 interface TripRow {
   id: string;
@@ -45,7 +44,12 @@ export async function query<Row extends object>(url: string, text: string, value
   }
 }
 
-export async function knowledgeOf({ databases }: Platform): Promise<Knowledge> {
+/** Where the databases are: of a platform's, whatever it runs on. */
+export interface Databases {
+  databases: Record<ServiceName, { url: string }>;
+}
+
+export async function knowledgeOf({ databases }: Databases): Promise<Knowledge> {
   const [passenger, driver, trip] = [databases.passenger.url, databases.driver.url, databases.trip.url];
   const [trips, dispatches, offers, reservations, passengerTrips, ...dead] = await Promise.all([
     query<TripRow>(trip, 'SELECT id, status, driver_id, passenger_id FROM trips'),
@@ -93,7 +97,7 @@ export function disagreements(knowledge: Knowledge): string[] {
 }
 
 /** Once everything under way has settled, the databases agree. */
-export async function expectAgreement(platform: Platform, timeoutMs = 15_000): Promise<void> {
+export async function expectAgreement(platform: Databases, timeoutMs = 15_000): Promise<void> {
   await eventually(async () => expect(disagreements(await knowledgeOf(platform))).toEqual([]), {
     timeoutMs,
     everyMs: 100,

@@ -21,6 +21,8 @@ export interface PlatformOptions {
   alsoTrusted?: object[];
   /** Where a service's database is made; all on the run's server unless told. */
   postgresUrls?: Partial<Record<ServiceName, string>>;
+  /** Where people find each service when that isn't its first process: at a balancer before all of them. */
+  publicUrls?: ServiceUrls;
 }
 
 type PerService<T> = Record<ServiceName, T>;
@@ -36,14 +38,15 @@ export class Platform {
   readonly operators: TestIssuer;
   readonly environments: PerService<Record<string, string>>;
 
-  private constructor(parts: Pick<Platform, 'services' | 'databases' | 'broker' | 'operators' | 'environments'>) {
+  private constructor(
+    parts: Pick<Platform, 'urls' | 'services' | 'databases' | 'broker' | 'operators' | 'environments'>,
+  ) {
+    this.urls = parts.urls;
     this.services = parts.services;
     this.databases = parts.databases;
     this.broker = parts.broker;
     this.operators = parts.operators;
     this.environments = parts.environments;
-    const { passenger, driver, trip } = parts.services;
-    this.urls = { passenger: passenger[0].url, driver: driver[0].url, trip: trip[0].url };
   }
 
   static async start(options: PlatformOptions = {}): Promise<Platform> {
@@ -54,8 +57,9 @@ export class Platform {
     ]);
     const databases = await perService((service) => createTestDatabase(service, options.postgresUrls?.[service]));
     const { env: extra = {}, alsoTrusted = [] } = options;
+    const urls = options.publicUrls ?? perServiceNow((service) => `http://127.0.0.1:${ports[service]}`);
     const environments = perServiceNow((service) =>
-      environmentOf(service, { broker, operators, ports, database: databases[service], extra, alsoTrusted }),
+      environmentOf(service, { broker, operators, urls, database: databases[service], extra, alsoTrusted }),
     );
     const services = await perService(async (service) => {
       const first = await ServiceProcess.prepare(service, environments[service], ports[service]);
@@ -64,7 +68,7 @@ export class Platform {
       );
       return [first, ...(await Promise.all(others))] as [ServiceProcess, ...ServiceProcess[]];
     });
-    const platform = new Platform({ services, databases, broker, operators, environments });
+    const platform = new Platform({ urls, services, databases, broker, operators, environments });
     try {
       await perService((service) => migrate(service, environments[service]));
       await Promise.all(platform.processes().map((process) => process.start()));
@@ -77,6 +81,14 @@ export class Platform {
 
   processes(): ServiceProcess[] {
     return SERVICES.flatMap((service) => this.services[service]);
+  }
+
+  /** Starts one more process of a service, as a rolling update does, and answers once it is ready. */
+  async addReplica(service: ServiceName): Promise<ServiceProcess> {
+    const process = await ServiceProcess.prepare(service, this.environments[service]);
+    this.services[service].push(process);
+    await process.start();
+    return process;
   }
 
   /** The same API, asked of another replica. */
@@ -103,22 +115,22 @@ export class Platform {
 interface Surroundings {
   broker: TestBroker;
   operators: TestIssuer;
-  ports: PerService<number>;
+  urls: ServiceUrls;
   database: TestDatabase;
   extra: Record<string, string>;
   alsoTrusted: object[];
 }
 
 function environmentOf(service: ServiceName, around: Surroundings): Record<string, string> {
-  const { broker, operators, ports, database, extra, alsoTrusted } = around;
+  const { broker, operators, urls, database, extra, alsoTrusted } = around;
   const issuerOf = (issuing: 'passenger' | 'driver') => {
-    const issuer = `http://127.0.0.1:${ports[issuing]}`;
+    const issuer = urls[issuing];
     return { issuer, jwksUri: `${issuer}/.well-known/jwks.json`, algorithm: 'ES256', roles: [issuing] };
   };
   // Passenger and driver service believe their own tokens without being told.
   const issuers = service === 'trip' ? [issuerOf('passenger'), issuerOf('driver')] : [];
   const signing = {
-    PUBLIC_URL: `http://127.0.0.1:${ports[service]}`,
+    PUBLIC_URL: urls[service],
     BLIND_INDEX_KEY: randomBytes(32).toString('base64'),
     REFRESH_TOKEN_KEY: randomBytes(32).toString('base64'),
   };

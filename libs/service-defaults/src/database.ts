@@ -18,8 +18,8 @@ export interface DatabaseOptions {
 /** Longest that a statement may run while somebody waits for the answer. Shutdown counts on it. */
 const STATEMENT_TIMEOUT_MS = 5_000;
 const CONNECT_TIMEOUT_MS = 3_000;
-/** Any number that no other program in these databases uses. */
-const MIGRATION_LOCK = 7_226_318_001;
+/** Held while migrations are applied: any number that no other program in these databases uses. */
+export const MIGRATION_LOCK = 7_226_318_001;
 
 /** Options for the service's own pool, and for the TypeORM command line (`data-source.ts`). */
 export function dataSourceOptions(options: DatabaseOptions): DataSourceOptions {

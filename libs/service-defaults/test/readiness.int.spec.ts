@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import pg from 'pg';
 import { loadConfig, type RunningService } from '../src/index.ts';
 import { Service } from '../src/bootstrap.ts';
+import { MIGRATION_LOCK } from '../src/database.ts';
 import { NotesModule, notesConfig, notesService, outside } from './fixture/notes.app.ts';
 import { createWorld, freePort, migrate, start, type World } from './fixture/running.ts';
 
@@ -134,6 +135,38 @@ test('migrates once, however many do it at the same time, and again without harm
   const names = applied.rows.map(({ name }) => name);
   expect(names.length).toBe(new Set(names).size);
   expect(names).toContain('CreateIdempotencyKeys1700000300000');
+});
+
+test('migrates only when nobody else does', async () => {
+  const other = new pg.Client(world.database.url);
+  await other.connect();
+  await other.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
+  const migration = migrate(world);
+  await eventually(async () => {
+    const waiting = await other.query(`SELECT FROM pg_locks JOIN pg_database ON pg_database.oid = database
+      WHERE datname = current_database() AND locktype = 'advisory' AND NOT granted`);
+    expect(waiting.rowCount).toBe(1);
+  });
+  expect((await other.query(`SELECT to_regclass('notes') AS notes`)).rows).toEqual([{ notes: null }]);
+  // A process that is killed releases it as well: the lock is the connection's.
+  await other.end();
+  await migration;
+});
+
+test('serves beside migrations of a newer release, and leaves them alone', async () => {
+  await migrate(world);
+  const database = new pg.Client(world.database.url);
+  await database.connect();
+  const newer = { timestamp: '4000000000000', name: 'ComesWithALaterRelease4000000000000' };
+  await database.query('INSERT INTO migrations (timestamp, name) VALUES ($1, $2)', [newer.timestamp, newer.name]);
+  // As when this release is rolled back to, and its init container migrates first.
+  await migrate(world);
+  service = await start(world);
+  expect(await readyz()).toMatchObject({ code: 200, migrations: 'applied' });
+  expect((await slow()).status).toBe(200);
+  const found = await database.query('SELECT timestamp, name FROM migrations WHERE name = $1', [newer.name]);
+  await database.end();
+  expect(found.rows).toEqual([newer]);
 });
 
 test('ends while it still waits for the database', async () => {

@@ -17,6 +17,8 @@ export interface Weather {
  */
 export class Link {
   readonly #target: { host: string; port: number };
+  /** The address of this machine that it listens on. */
+  readonly #host: string;
   readonly #sockets = new Set<Socket>();
   readonly #upstreams = new Set<Socket>();
   /** Closed without a word to the other side. */
@@ -27,13 +29,15 @@ export class Link {
   #server: Server | null = null;
   #port = 0;
 
-  private constructor(host: string, port: number) {
-    this.#target = { host, port };
+  private constructor(url: URL, at: { host: string; port: number }) {
+    this.#target = { host: url.hostname, port: Number(url.port) };
+    this.#host = at.host;
+    this.#port = at.port;
   }
 
-  static async to(url: string): Promise<Link> {
-    const { hostname, port } = new URL(url);
-    const link = new Link(hostname, Number(port));
+  /** Listens on a free port of 127.0.0.1, unless it is told where. */
+  static async to(url: string, at = { host: '127.0.0.1', port: 0 }): Promise<Link> {
+    const link = new Link(new URL(url), at);
     await link.start();
     return link;
   }
@@ -41,7 +45,7 @@ export class Link {
   /** The same URL, by way of this link. */
   through(url: string): string {
     const via = new URL(url);
-    via.hostname = '127.0.0.1';
+    via.hostname = this.#host;
     via.port = String(this.#port);
     return via.href;
   }
@@ -52,7 +56,7 @@ export class Link {
     this.#server = server;
     return new Promise((resolve, reject) => {
       server.once('error', reject);
-      server.listen(this.#port, '127.0.0.1', () => {
+      server.listen(this.#port, this.#host, () => {
         const address = server.address();
         if (address && typeof address === 'object') this.#port = address.port;
         resolve();

@@ -1,0 +1,198 @@
+import { execFile } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { SERVICES, type ServiceName } from '@cabstand/contracts';
+import { eventually, Link } from '@cabstand/testing';
+import {
+  ensureServiceDatabases,
+  ROOT,
+  secret,
+  startTestRuntime,
+  type ContainerEngine,
+} from '../../../../infra/index.ts';
+import { build } from '../../../../k8s/src/kustomize.ts';
+import type { KubernetesObject } from '../../../../k8s/src/objects.ts';
+import type { ServiceUrls } from '../../../../tools/client/api.ts';
+
+type PerService<T> = Record<ServiceName, T>;
+interface Deployment extends KubernetesObject {
+  spec: { template: { spec: PodSpec } };
+}
+interface Secret extends KubernetesObject {
+  stringData: Record<string, string>;
+}
+interface PodSpec {
+  containers: { livenessProbe?: object; startupProbe?: object; readinessProbe?: object }[];
+}
+
+const NETWORK = 'cabstand-test';
+const PORTS: PerService<{ http: number; management: number }> = {
+  passenger: { http: 3001, management: 9101 },
+  driver: { http: 3002, management: 9102 },
+  trip: { http: 3003, management: 9103 },
+};
+/** Services of the overlay that lead to servers of this machine here, and the ports that they are asked for. */
+const SERVERS = { postgres: 5432, amqp: 5672, management: 15672 };
+
+/**
+ * What of the overlay Podman plays. The rest is a cluster's, and replaced where pods need it:
+ *
+ * - Services: `hostAliases` have their names, and lead to the pods and to PostgreSQL and RabbitMQ, which run on this
+ *   machine in place of their StatefulSets;
+ * - Secrets: Podman 4.3 writes a played one as YAML and reads it as JSON, so it is given them by `podman secret`;
+ * - `restartPolicy`: "Always" goes for init containers too there, and those that have ended well;
+ * - probes, which it would run by systemd, with a program in the container that isn't there;
+ * - what it passes over in a Deployment: `preStop`, `topologySpreadConstraints`, `fsGroup`, and how to roll out.
+ */
+const PLAYED = ['ConfigMap', 'Deployment'];
+
+/** The local overlay of `k8s/` as Podman runs it, with the Secrets of `k8s/local-secrets.ts`. */
+export class PlayedOverlay {
+  /** As this machine reaches the services. */
+  readonly urls: ServiceUrls;
+  /** The databases, by a way that doesn't go through a container. */
+  readonly databases: PerService<{ url: string }>;
+  readonly #engine: ContainerEngine;
+  readonly #addresses: PerService<string>;
+  readonly #closers: (() => Promise<void>)[];
+
+  private constructor(
+    engine: ContainerEngine,
+    databases: PerService<{ url: string }>,
+    gateway: string,
+    closers: (() => Promise<void>)[],
+  ) {
+    this.#engine = engine;
+    this.databases = databases;
+    this.#closers = closers;
+    this.#addresses = perService((_, index) => addressOf(gateway, 11 + index));
+    this.urls = perService((service) => `http://${this.#addresses[service]}:${PORTS[service].http}`);
+  }
+
+  /** Starts the servers and plays the overlay; answers once every pod is ready. */
+  static async play(engine: ContainerEngine): Promise<PlayedOverlay> {
+    const dir = join(engine.folder, 'installation');
+    const { stop, ...runtime } = await startTestRuntime(dir);
+    const closers = [stop];
+    try {
+      const urls = await ensureServiceDatabases(runtime.postgresUrl, (service) => secret(dir, `postgres-${service}`));
+      const gateway = await makeNetwork(engine);
+      const servers = { postgres: runtime.postgresUrl, amqp: runtime.amqpUrl, management: runtime.managementUrl };
+      for (const [server, url] of Object.entries(servers) as [keyof typeof SERVERS, string][]) {
+        const link = await Link.to(url, { host: gateway, port: SERVERS[server] });
+        closers.unshift(() => link.stop());
+      }
+      const overlay = new PlayedOverlay(
+        engine,
+        perService((service) => ({ url: urls[service] })),
+        gateway,
+        closers,
+      );
+      const objects = [...build('local'), ...(await localSecrets(dir))];
+      for (const service of SERVICES) await overlay.#play(service, gateway, objects);
+      await Promise.all(SERVICES.map((service) => overlay.untilReady(service)));
+      return overlay;
+    } catch (error) {
+      for (const close of closers) await close();
+      throw error;
+    }
+  }
+
+  /** The container in the service's pod, as Podman names it. */
+  containerOf = (service: ServiceName) => `${service}-pod-0-${service}`;
+
+  async untilReady(service: ServiceName): Promise<void> {
+    const url = `http://${this.#addresses[service]}:${PORTS[service].management}/readyz`;
+    const look = async () => expect((await fetch(url, { signal: AbortSignal.timeout(2_000) })).status).toBe(200);
+    await eventually(look, { timeoutMs: 60_000, everyMs: 10 }).catch(async (error: unknown) => {
+      const log = await this.#engine.podman('logs', this.containerOf(service));
+      throw new Error(`${service} did not become ready:\n${log}`, { cause: error });
+    });
+  }
+
+  /** An operator's token, as `npm run token` makes it for those who run this installation. */
+  operatorToken(): Promise<string> {
+    return asInstallation(join(this.#engine.folder, 'installation'), 'tools/token.ts', 'operator');
+  }
+
+  /** Its containers go with their engine. */
+  async stop(): Promise<void> {
+    for (const close of this.#closers) await close();
+  }
+
+  async #play(service: ServiceName, gateway: string, objects: KubernetesObject[]): Promise<void> {
+    const isItsOwn = ({ kind, metadata }: KubernetesObject) => kind === 'ConfigMap' || metadata.name === service;
+    const own = objects.filter(isItsOwn);
+    const secret = own.find(({ kind }) => kind === 'Secret') as Secret;
+    await this.#engine.podman(
+      'secret',
+      'create',
+      service,
+      this.#write(`${service}.json`, JSON.stringify(encoded(secret))),
+    );
+    const aliases = [
+      ...SERVICES.map((each) => ({ ip: this.#addresses[each], hostnames: [each] })),
+      { ip: gateway, hostnames: ['postgres', 'rabbitmq'] },
+    ];
+    const documents = own
+      .filter(({ kind }) => PLAYED.includes(kind))
+      .map((each) => (each.kind === 'Deployment' ? forPodman(each as Deployment, aliases) : each));
+    // JSON is YAML.
+    const file = this.#write(`${service}.yaml`, documents.map((each) => JSON.stringify(each)).join('\n---\n'));
+    await this.#engine.podman('play', 'kube', '--network', NETWORK, '--ip', this.#addresses[service], file);
+  }
+
+  #write(name: string, content: string): string {
+    const file = join(this.#engine.folder, name);
+    writeFileSync(file, content, { mode: 0o600 });
+    return file;
+  }
+}
+
+/** As a Secret's `data` has it. */
+const encoded = ({ stringData }: Secret) =>
+  Object.fromEntries(Object.entries(stringData).map(([name, value]) => [name, Buffer.from(value).toString('base64')]));
+
+function forPodman(deployment: Deployment, hostAliases: { ip: string; hostnames: string[] }[]): Deployment {
+  const copy = structuredClone(deployment);
+  const pod = copy.spec.template.spec;
+  Object.assign(pod, { hostAliases, restartPolicy: 'OnFailure' });
+  for (const container of pod.containers) {
+    delete container.livenessProbe;
+    delete container.startupProbe;
+    delete container.readinessProbe;
+  }
+  return copy;
+}
+
+/** Answers the network's address on this machine, which is there as long as a pod is. */
+async function makeNetwork(engine: ContainerEngine): Promise<string> {
+  await engine.podman('network', 'create', '--disable-dns', NETWORK);
+  const [network] = JSON.parse(await engine.podman('network', 'inspect', NETWORK)) as [
+    { subnets: [{ gateway: string }] },
+  ];
+  const { gateway } = network.subnets[0];
+  const holder = 'keeps-the-network';
+  await engine.podman('pod', 'create', '--network', NETWORK, '--ip', addressOf(gateway, 10), '--name', holder);
+  await engine.podman('pod', 'start', holder);
+  return gateway;
+}
+
+const addressOf = (gateway: string, host: number) => gateway.replace(/\d+$/, String(host));
+
+async function localSecrets(dir: string): Promise<KubernetesObject[]> {
+  const { items } = JSON.parse(await asInstallation(dir, 'k8s/local-secrets.ts')) as { items: KubernetesObject[] };
+  return items;
+}
+
+/** Runs a script of the repository with this folder in place of `.local`. */
+async function asInstallation(dir: string, script: string, ...args: string[]): Promise<string> {
+  const env = { ...process.env, CABSTAND_LOCAL: dir, NODE_OPTIONS: '' };
+  const { stdout } = await promisify(execFile)(process.execPath, [join(ROOT, script), ...args], { env });
+  return stdout.trim();
+}
+
+function perService<T>(make: (service: ServiceName, index: number) => T): PerService<T> {
+  return Object.fromEntries(SERVICES.map((service, index) => [service, make(service, index)])) as PerService<T>;
+}
