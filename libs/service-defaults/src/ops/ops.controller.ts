@@ -11,6 +11,7 @@ import {
   OutboxView,
   Replayed,
   ReplayRequest,
+  StatusView,
 } from './ops.dto.ts';
 import { opsPolicy } from './ops.policy.ts';
 import { OpsService } from './ops.service.ts';
@@ -19,6 +20,14 @@ import { OpsService } from './ops.service.ts';
 @Controller('v1/ops')
 export class OpsController {
   constructor(private readonly ops: OpsService) {}
+
+  /** The service's messaging at a glance. */
+  @Get('status')
+  @Authorize(opsPolicy, 'read')
+  @ApiAnswer(200, StatusView)
+  readStatus(): Promise<StatusView> {
+    return this.ops.overview();
+  }
 
   /** Events that are committed here and not yet confirmed by the broker. */
   @Get('outbox')

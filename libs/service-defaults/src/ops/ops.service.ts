@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { OpsAudit, type Principal } from '@cabstand/auth';
 import { DeadLetterOffice, MessagingStatus, type DeadLetterSummary, type Recording } from '@cabstand/messaging';
 import { Injectable } from '@nestjs/common';
@@ -7,22 +8,43 @@ import {
   DeadLetterCursor,
   deadLetterView,
   outboxView,
+  queueView,
   type DeadLetterQuery,
   type DeadLetterView,
   type OutboxView,
   type Replayed,
   type ReplayRequest,
+  type StatusView,
 } from './ops.dto.ts';
+import { FaultSettings } from './fault.controller.ts';
 import { opsPolicy } from './ops.policy.ts';
 
 /** What operators do with the service's messages, and the record of who did it. */
 @Injectable()
 export class OpsService {
+  private readonly process = { id: randomUUID(), startedAt: new Date().toISOString() };
+
   constructor(
     private readonly status: MessagingStatus,
     private readonly office: DeadLetterOffice,
     private readonly audit: OpsAudit,
+    private readonly faults: FaultSettings,
   ) {}
+
+  async overview(): Promise<StatusView> {
+    const { status } = this;
+    const [outbox, queues, deadLetters] = await Promise.all([this.outbox(), status.queues(), status.deadLetters()]);
+    const { types: _, ...depth } = outbox;
+    return {
+      process: { ...this.process, ...status.totals },
+      messaging: status.connected ? 'connected' : 'disconnected',
+      relay: status.relayPaused ? 'paused' : 'running',
+      outbox: depth,
+      queues: queues.map(queueView),
+      deadLetters,
+      faultSwitches: this.faults.switches,
+    };
+  }
 
   async outbox(): Promise<OutboxView> {
     return outboxView(await this.status.outbox());
