@@ -39,7 +39,7 @@ async function trustedIssuers(settings: Settings, service: ServiceName, where: W
     algorithm: 'ES256',
     roles: [issuer],
   }));
-  const developer = await developerIssuer();
+  const developer = await developerIssuer(settings);
   return [...own, { ...developer, jwksUri: where.developerJwksUri ?? developer.jwksUri }];
 }
 

@@ -13,17 +13,20 @@ import {
   trustAuthority,
 } from '../../infra/index.ts';
 import { runLogged } from './commands.ts';
+import { issuerUrl } from './developer-issuer.ts';
 import { publicUrl, serviceEnvironment } from './environment.ts';
 import { useInfrastructure, type Infrastructure } from './infrastructure.ts';
 import { lockHolder, tryLock, unlock } from './lock.ts';
 import type { Output } from './output.ts';
-import type { Settings } from './settings.ts';
+import { readSettings, type Settings } from './settings.ts';
 import { Supervisor } from './supervisor.ts';
 
 /** What a tool needs to know of the platform that runs. */
 export interface PlatformState {
   services: Record<ServiceName, { url: string; managementUrl: string }>;
   infrastructure: Infrastructure;
+  /** Whose tokens make somebody an operator. */
+  issuer: string;
 }
 
 export interface Platform {
@@ -51,6 +54,9 @@ export function runningPlatform(): PlatformState | null {
     return null;
   }
 }
+
+/** What the development issuer is called, by the platform that runs or by one that would be started now. */
+export const developerIssuerName = () => runningPlatform()?.issuer ?? issuerUrl(readSettings());
 
 /** Takes the right to run the platform. @throws Error naming the process that has it */
 export function claimPlatform(): void {
@@ -110,7 +116,7 @@ export async function startPlatform(settings: Settings, out: Output, signal?: Ab
     await stop();
     throw error;
   }
-  const state = { services: urlsOf(settings), infrastructure };
+  const state = { services: urlsOf(settings), infrastructure, issuer: issuerUrl(settings) };
   mkdirSync(RUN, { recursive: true });
   writeFileSync(STATE, JSON.stringify(state), { mode: 0o600 });
   return { state, stop, kill };

@@ -6,6 +6,8 @@ import { ROOT } from '../../infra/index.ts';
 /** What a developer may set, in the environment or in `.env`. */
 export interface Settings {
   ports: Record<ServiceName, { http: number; management: number }> & {
+    identity: number;
+    localTools: number;
     postgres: number;
     amqp: number;
     rabbitmqManagement: number;
@@ -25,6 +27,8 @@ export const DEFAULT_PORTS = {
   passenger: { http: 3001, management: 9101 },
   driver: { http: 3002, management: 9102 },
   trip: { http: 3003, management: 9103 },
+  identity: 4201,
+  localTools: 4202,
   postgres: 15432,
   amqp: 15670,
   rabbitmqManagement: 15680,
@@ -48,6 +52,8 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
   const settings = {
     ports: {
       ...(Object.fromEntries(serviceEntries) as Record<ServiceName, { http: number; management: number }>),
+      identity: port('IDENTITY_PORT', DEFAULT_PORTS.identity),
+      localTools: port('LOCAL_TOOLS_PORT', DEFAULT_PORTS.localTools),
       postgres: port('POSTGRES_PORT', DEFAULT_PORTS.postgres),
       amqp: port('RABBITMQ_PORT', DEFAULT_PORTS.amqp),
       rabbitmqManagement: port('RABBITMQ_MANAGEMENT_PORT', DEFAULT_PORTS.rabbitmqManagement),
