@@ -1,7 +1,9 @@
 /**
  * Bundles a service into `dist/apps/<service>`, with everything it needs from node_modules inside: `node main.js`
- * works wherever that folder is copied to, and starts fast, because Node reads one file instead of thousands.
+ * works wherever that folder is copied to, and starts fast, because Node reads one file instead of thousands. An
+ * application with pages is the server of these, and has them beside it.
  */
+import { existsSync } from 'node:fs';
 import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { rolldown, type InputOptions, type OutputOptions, type Plugin } from 'rolldown';
@@ -9,6 +11,9 @@ import { lockedPackages, packageFolder } from './lock.ts';
 import { bundleSbom } from './sbom.ts';
 
 const root = join(import.meta.dirname, '..');
+
+const sourceOf = (app: string) => join(root, 'apps', app);
+const hasPages = (app: string) => existsSync(join(sourceOf(app), 'vite.config.ts'));
 
 /** Where `nx build` puts a service. */
 export const bundleFolder = (app: string) => join(root, 'dist', 'apps', app);
@@ -36,7 +41,7 @@ function leaveOutMissingPackages(): Plugin {
 
 export function inputOptions(app: string): InputOptions {
   return {
-    input: join(root, 'apps', app, 'src', 'main.ts'),
+    input: join(sourceOf(app), hasPages(app) ? 'server' : 'src', 'main.ts'),
     cwd: root,
     platform: 'node',
     // The nearest tsconfig.json says how: legacy decorators with metadata, from which Nest injects.
@@ -74,14 +79,30 @@ await import('./service.js');
 const DOCS_PAGE = ['swagger-ui.css', 'swagger-ui-bundle.js', 'LICENSE'];
 const packagedFile = (name: string) => join(root, 'node_modules', 'swagger-ui-dist', name);
 
-/** Everything of the folder besides the bundle itself. */
+/** Everything of a service's folder besides the bundle itself. */
 export async function writeSurroundings(folder: string): Promise<void> {
   await mkdir(join(folder, 'swagger-ui'), { recursive: true });
-  await writeFile(join(folder, 'main.js'), STARTER);
-  await writeFile(join(folder, 'package.json'), `{ "type": "module" }\n`);
+  await writeStarter(folder);
   for (const file of DOCS_PAGE) {
     await cp(packagedFile(file), join(folder, 'swagger-ui', file));
   }
+}
+
+async function writeStarter(folder: string): Promise<void> {
+  await writeFile(join(folder, 'main.js'), STARTER);
+  await writeFile(join(folder, 'package.json'), `{ "type": "module" }\n`);
+}
+
+/** Answers the files of other packages that were laid beside the bundle. */
+async function writeBeside(app: string, folder: string): Promise<string[]> {
+  if (!hasPages(app)) {
+    await writeSurroundings(folder);
+    return DOCS_PAGE.map(packagedFile);
+  }
+  await writeStarter(folder);
+  // Loaded only here: services are built often, and without it.
+  const { buildPages } = await import('./build-pages.ts');
+  return buildPages(sourceOf(app));
 }
 
 export async function build(app: string): Promise<void> {
@@ -89,9 +110,8 @@ export async function build(app: string): Promise<void> {
   await rm(folder, { recursive: true, force: true });
   await using bundle = await rolldown(inputOptions(app));
   const { output } = await bundle.write(outputOptions(folder));
-  await writeSurroundings(folder);
   const [{ code, moduleIds }] = output;
-  const files = [...moduleIds, ...DOCS_PAGE.map(packagedFile)];
+  const files = [...moduleIds, ...(await writeBeside(app, folder))];
   await writeFile(join(folder, 'sbom.cdx.json'), bundleSbom(app, code, files));
 }
 

@@ -17,13 +17,14 @@ const HEADER = `# Copy to .env and uncomment what you want to change. What stand
 
 /** What only local runs read; the services themselves know PORT and MANAGEMENT_PORT alone. */
 function localRuns(): string {
-  const { identity, localTools, postgres, amqp, rabbitmqManagement } = DEFAULT_PORTS;
+  const { web, identity, localTools, postgres, amqp, rabbitmqManagement } = DEFAULT_PORTS;
   return [
     '## Local runs (`npm start`, `nx serve`), which give the services their ports, URLs and keys',
     ...SERVICES.flatMap((service) => [
       `# ${service.toUpperCase()}_PORT=${DEFAULT_PORTS[service].http}`,
       `# ${service.toUpperCase()}_MANAGEMENT_PORT=${DEFAULT_PORTS[service].management}`,
     ]),
+    `# WEB_PORT=${web}`,
     '# Where the local operator signs in, and what keeps traces and breaks things for the operator page',
     `# IDENTITY_PORT=${identity}`,
     `# LOCAL_TOOLS_PORT=${localTools}`,

@@ -1,11 +1,13 @@
 /** `nx run tools:generate`: writes every document that is generated from code; `--check` only says which are stale. */
-import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { SERVICES } from '@cabstand/contracts';
 import { format, resolveConfig } from 'prettier';
 import { ROOT } from '../infra/index.ts';
 import { asyncapiYaml } from './asyncapi.ts';
 import { envExample } from './env-example.ts';
 import { errorsPage } from './errors-page.ts';
+import { openApiTypes } from './openapi-types.ts';
 
 const markdown = async (text: string) => format(text, { ...(await resolveConfig(ROOT)), parser: 'markdown' });
 
@@ -14,6 +16,9 @@ const GENERATED: Record<string, () => Promise<string>> = {
   'docs/asyncapi.yaml': async () => asyncapiYaml(),
   'docs/errors.md': () => markdown(errorsPage()),
   '.env.example': envExample,
+  ...Object.fromEntries(
+    SERVICES.map((service) => [`apps/web/src/api/generated/${service}.d.ts`, () => openApiTypes(service)]),
+  ),
 };
 
 function written(file: string): string | null {
@@ -34,6 +39,9 @@ if (import.meta.main) {
     if (generated === written(file)) continue;
     console.log(onlyCheck ? `${file} is stale: npx nx run tools:generate` : `${file} written`);
     if (onlyCheck) process.exitCode = 1;
-    else writeFileSync(join(ROOT, file), generated);
+    else {
+      mkdirSync(dirname(join(ROOT, file)), { recursive: true });
+      writeFileSync(join(ROOT, file), generated);
+    }
   }
 }

@@ -1,7 +1,7 @@
 /**
  * npm start [-- --drivers N --passengers N --no-city --tls]
  *
- * The whole platform on this machine: PostgreSQL, RabbitMQ, the three services, and a city that uses them.
+ * The whole platform on this machine: PostgreSQL, RabbitMQ, the three services, their pages, and a city that uses them.
  */
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -63,6 +63,7 @@ function block({ state }: Platform): string {
   const { broker, postgres, tls } = state.infrastructure;
   const management = broker.managementUrl && new URL(broker.managementUrl);
   const rows = [
+    ['web', state.web.url, 'the city; a ride at /ride, a shift at /drive'],
     ...SERVICES.flatMap((service) => {
       const { url, managementUrl } = state.services[service];
       return [[service, url, `docs ${url}/docs   OpenAPI ${url}/openapi.json   health ${managementUrl}/readyz`]];
@@ -160,7 +161,7 @@ process.stdout.once('error', () => {
 });
 
 async function start(): Promise<void> {
-  out.line(bold('Cabstand: starting PostgreSQL, RabbitMQ and the three services'));
+  out.line(bold('Cabstand: starting PostgreSQL, RabbitMQ, the three services and their pages'));
   platform = await startPlatform(settings, out, aborting.signal);
   if (withCity && stoppingSinceMs === null) {
     city = startCity(platform, { drivers, passengers });

@@ -17,7 +17,8 @@ type Holder = Omit<CertificateRequest, 'notAfter'>;
 
 /**
  * Everybody who holds a certificate, by folder. `postgres` and `rabbitmq` serve; `postgres-admin` and `rabbitmq-admin`
- * are the administrators' certificates; a service serves its clients and is itself a client of the servers.
+ * are the administrators' certificates; a service serves its clients and is itself a client of the servers; `web` serves
+ * browsers.
  * The first host is the holder's own name: all of them are at `localhost`, so only that tells one from another.
  */
 const HOLDERS: Record<string, Holder> = {
@@ -25,6 +26,7 @@ const HOLDERS: Record<string, Holder> = {
   'postgres-admin': { name: 'postgres', hosts: [], usages: ['client'] },
   rabbitmq: { name: 'rabbitmq', hosts: ['rabbitmq', ...LOOPBACK], usages: ['server'] },
   'rabbitmq-admin': { name: 'admin', hosts: [], usages: ['client'] },
+  web: { name: 'web', hosts: ['web', ...LOOPBACK], usages: ['server'] },
   ...Object.fromEntries(
     SERVICES.map((name): [string, Holder] => [
       name,

@@ -18,6 +18,11 @@ const PLANTED = [
     noticed: /An application is not imported/,
   },
   {
+    file: 'apps/web/src/planted/service.tsx',
+    code: `import { driverSecret } from '../../../driver/src/planted.ts';\nexport const Stolen = () => <p>{driverSecret}</p>;\n`,
+    noticed: /Projects cannot be imported by a relative or absolute path/,
+  },
+  {
     file: 'apps/trip/src/planted/testing.ts',
     code: `import { eventually } from '@cabstand/testing';\nexport const wait = eventually;\n`,
     noticed: /Production code never imports the testing library/,

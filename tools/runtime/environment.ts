@@ -12,6 +12,8 @@ const ISSUING = ['passenger', 'driver'] as const;
 export const publicUrl = (settings: Settings, service: ServiceName) =>
   `${schemeOf(settings)}://localhost:${settings.ports[service].http}`;
 
+export const webUrl = (settings: Settings) => `${schemeOf(settings)}://localhost:${settings.ports.web}`;
+
 const schemeOf = ({ tls }: Settings) => (tls ? 'https' : 'http');
 
 /** Where a service finds what it trusts: on this machine, unless it runs in a container. */
@@ -54,6 +56,7 @@ export async function serviceEnvironment(
   return {
     NODE_ENV: 'production',
     LOG_LEVEL: 'info',
+    WEB_ORIGINS: webUrl(settings),
     ...inherited(),
     HOST: '127.0.0.1',
     PORT: String(settings.ports[service].http),
@@ -61,6 +64,20 @@ export async function serviceEnvironment(
     ...(await serviceSecrets(settings, infrastructure, service, { jwksUriOf })),
     KEY_ENCRYPTION_KEY: `file:${keyRingFile(service)}`,
     ...(settings.tls ? certificateOf(service, infrastructure) : {}),
+  };
+}
+
+/** The environment of the server of the pages. */
+export function webEnvironment(settings: Settings): Record<string, string> {
+  const { ca, cert, key } = certificateFiles(LOCAL, 'web');
+  return {
+    NODE_ENV: 'production',
+    ...inherited(),
+    HOST: '127.0.0.1',
+    PORT: String(settings.ports.web),
+    IS_LOCAL: 'true',
+    ...Object.fromEntries(SERVICES.map((service) => [`${service.toUpperCase()}_URL`, publicUrl(settings, service)])),
+    ...(settings.tls ? { TLS_CERT_FILE: cert, TLS_KEY_FILE: key, NODE_EXTRA_CA_CERTS: ca } : {}),
   };
 }
 
@@ -105,7 +122,10 @@ export async function serviceSecrets(
 /** Nothing of npm's and Nx's own goes to a service, nor what only the runtime reads. */
 function inherited(): Record<string, string> {
   const own = /^(npm_|NX_|INIT_CWD$|NODE_OPTIONS$|DATABASE_URL|AMQP_|CABSTAND_|POSTGRES_|RABBITMQ_)/;
-  const ports = new Set(SERVICES.flatMap((s) => [`${s.toUpperCase()}_PORT`, `${s.toUpperCase()}_MANAGEMENT_PORT`]));
+  const ports = new Set([
+    'WEB_PORT',
+    ...SERVICES.flatMap((s) => [`${s.toUpperCase()}_PORT`, `${s.toUpperCase()}_MANAGEMENT_PORT`]),
+  ]);
   const entries = Object.entries(process.env).filter(([name]) => !own.test(name) && !ports.has(name));
   return Object.fromEntries(entries) as Record<string, string>;
 }

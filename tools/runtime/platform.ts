@@ -13,8 +13,8 @@ import {
   trustAuthority,
 } from '../../infra/index.ts';
 import { runLogged } from './commands.ts';
+import { publicUrl, serviceEnvironment, webEnvironment, webUrl } from './environment.ts';
 import { issuerUrl } from './developer-issuer.ts';
-import { publicUrl, serviceEnvironment } from './environment.ts';
 import { useInfrastructure, type Infrastructure } from './infrastructure.ts';
 import { lockHolder, tryLock, unlock } from './lock.ts';
 import type { Output } from './output.ts';
@@ -24,6 +24,7 @@ import { Supervisor } from './supervisor.ts';
 /** What a tool needs to know of the platform that runs. */
 export interface PlatformState {
   services: Record<ServiceName, { url: string; managementUrl: string }>;
+  web: { url: string };
   infrastructure: Infrastructure;
   /** Whose tokens make somebody an operator. */
   issuer: string;
@@ -39,6 +40,8 @@ export interface Platform {
 /** Services end within 10 s of SIGTERM by promise (P8); this is a little more. */
 const SERVICE_GRACE_MS = 12_000;
 const READY_WITHIN_MS = 60_000;
+const BUILT = [...SERVICES, 'web'] as const;
+type App = (typeof BUILT)[number];
 const RUN = join(LOCAL, 'run');
 const START_LOCK = join(RUN, 'start.lock');
 const STATE = join(RUN, 'platform.state');
@@ -75,8 +78,9 @@ export const platformHolder = () => lockHolder(START_LOCK);
  */
 export async function startPlatform(settings: Settings, out: Output, signal?: AbortSignal): Promise<Platform> {
   await stopLeftovers();
-  await assertPortsFree(
-    SERVICES.flatMap((service) => {
+  await assertPortsFree([
+    { what: 'the pages', port: settings.ports.web, variable: 'WEB_PORT' },
+    ...SERVICES.flatMap((service) => {
       const { http, management } = settings.ports[service];
       const name = service.toUpperCase();
       return [
@@ -84,7 +88,7 @@ export async function startPlatform(settings: Settings, out: Output, signal?: Ab
         { what: `the ${service} service's management`, port: management, variable: `${name}_MANAGEMENT_PORT` },
       ];
     }),
-  );
+  ]);
   const [using, built] = await Promise.allSettled([useInfrastructure(settings, out.step), out.step('build', build)]);
   if (using.status === 'rejected') throw using.reason;
   const { infrastructure, release } = using.value;
@@ -103,20 +107,31 @@ export async function startPlatform(settings: Settings, out: Output, signal?: Ab
       SERVICES.map(async (service) => [service, await serviceEnvironment(settings, infrastructure, service)] as const),
     );
     await out.step('migrations', () => migrate(environments));
+    const say = (line: string) => out.line(line);
     for (const [name, env] of environments) {
-      const say = (line: string) => out.line(line);
       supervisors.push(new Supervisor({ name, args: [mainOf(name)], env: { ...env, LOG_FORMAT: 'json' }, say }));
     }
+    supervisors.push(new Supervisor({ name: 'web', args: [mainOf('web')], env: webEnvironment(settings), say }));
     await out.step('services', async () => {
       supervisors.forEach((supervisor) => supervisor.start());
-      await Promise.all(SERVICES.map((service) => untilReady(service, settings.ports[service].management, signal)));
-      return { what: `${SERVICES.join(', ')} are ready`, value: null };
+      await Promise.all([
+        ...SERVICES.map((service) =>
+          untilReady(service, `http://127.0.0.1:${settings.ports[service].management}/readyz`, signal),
+        ),
+        untilReady('web', `${webUrl(settings)}/livez`, signal),
+      ]);
+      return { what: `${BUILT.join(', ')} are ready`, value: null };
     });
   } catch (error) {
     await stop();
     throw error;
   }
-  const state = { services: urlsOf(settings), infrastructure, issuer: issuerUrl(settings) };
+  const state = {
+    services: urlsOf(settings),
+    web: { url: webUrl(settings) },
+    infrastructure,
+    issuer: issuerUrl(settings),
+  };
   mkdirSync(RUN, { recursive: true });
   writeFileSync(STATE, JSON.stringify(state), { mode: 0o600 });
   return { state, stop, kill };
@@ -126,8 +141,8 @@ export async function startPlatform(settings: Settings, out: Output, signal?: Ab
  * What runs is a copy of the build: a build that goes on meanwhile (npm test, nx build) empties its folder first, and a
  * service that crashed at that moment could not be started again.
  */
-const copyOf = (service: ServiceName) => join(LOCAL, 'services', service);
-const mainOf = (service: ServiceName) => join(copyOf(service), 'main.js');
+const copyOf = (app: App) => join(LOCAL, 'services', app);
+const mainOf = (app: App) => join(copyOf(app), 'main.js');
 
 const urlsOf = (settings: Settings) =>
   Object.fromEntries(
@@ -139,7 +154,7 @@ const urlsOf = (settings: Settings) =>
 
 /** Services whose supervisor was ended by force still hold their ports. */
 async function stopLeftovers(): Promise<void> {
-  const names = new Set<string>([...SERVICES, 'city']);
+  const names = new Set<string>([...BUILT, 'city']);
   for (const record of recordedProcesses(LOCAL).filter(({ name }) => names.has(name))) {
     await stopProcess(record, { graceMs: SERVICE_GRACE_MS });
     forgetProcess(LOCAL, record.name);
@@ -148,14 +163,14 @@ async function stopLeftovers(): Promise<void> {
 
 async function build() {
   for (let attempt = 1; ; attempt += 1) {
-    const args = ['run-many', '--targets=build', `--projects=${SERVICES.join(',')}`];
+    const args = ['run-many', '--targets=build', `--projects=${BUILT.join(',')}`];
     await runLogged(join(LOCAL, 'logs', 'build.log'), 'nx', args);
     try {
-      for (const service of SERVICES) {
-        rmSync(copyOf(service), { recursive: true, force: true });
-        await cp(join(ROOT, 'dist', 'apps', service), copyOf(service), { recursive: true });
+      for (const app of BUILT) {
+        rmSync(copyOf(app), { recursive: true, force: true });
+        await cp(join(ROOT, 'dist', 'apps', app), copyOf(app), { recursive: true });
       }
-      return { what: `${SERVICES.join(', ')} (nx build)`, value: null };
+      return { what: `${BUILT.join(', ')} (nx build)`, value: null };
     } catch (error) {
       // Another build has just emptied the folder; ours then makes it anew.
       if (attempt === 3) throw error;
@@ -172,17 +187,15 @@ async function migrate(environments: (readonly [ServiceName, Record<string, stri
   return { what: `${SERVICES.join(', ')} are up to date`, value: null };
 }
 
-async function untilReady(service: ServiceName, managementPort: number, signal?: AbortSignal): Promise<void> {
+async function untilReady(app: App, url: string, signal?: AbortSignal): Promise<void> {
   const deadlineMs = performance.now() + READY_WITHIN_MS;
   for (;;) {
     signal?.throwIfAborted();
-    const response = await fetch(`http://127.0.0.1:${managementPort}/readyz`).catch(() => null);
+    const response = await fetch(url).catch(() => null);
     await response?.body?.cancel();
     if (response?.ok) return;
     if (performance.now() > deadlineMs)
-      throw new Error(
-        `the ${service} service is not ready after ${READY_WITHIN_MS / 1_000} s; see .local/logs/${service}.log`,
-      );
+      throw new Error(`${app} is not ready after ${READY_WITHIN_MS / 1_000} s; see .local/logs/${app}.log`);
     await delay(50);
   }
 }

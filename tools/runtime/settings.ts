@@ -6,6 +6,7 @@ import { ROOT } from '../../infra/index.ts';
 /** What a developer may set, in the environment or in `.env`. */
 export interface Settings {
   ports: Record<ServiceName, { http: number; management: number }> & {
+    web: number;
     identity: number;
     localTools: number;
     postgres: number;
@@ -27,6 +28,7 @@ export const DEFAULT_PORTS = {
   passenger: { http: 3001, management: 9101 },
   driver: { http: 3002, management: 9102 },
   trip: { http: 3003, management: 9103 },
+  web: 4200,
   identity: 4201,
   localTools: 4202,
   postgres: 15432,
@@ -52,6 +54,7 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
   const settings = {
     ports: {
       ...(Object.fromEntries(serviceEntries) as Record<ServiceName, { http: number; management: number }>),
+      web: port('WEB_PORT', DEFAULT_PORTS.web),
       identity: port('IDENTITY_PORT', DEFAULT_PORTS.identity),
       localTools: port('LOCAL_TOOLS_PORT', DEFAULT_PORTS.localTools),
       postgres: port('POSTGRES_PORT', DEFAULT_PORTS.postgres),

@@ -1,0 +1,3 @@
+import { suites } from '../../jest.preset.js';
+
+export default suites(import.meta.dirname, 'unit', 'integration');

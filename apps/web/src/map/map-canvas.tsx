@@ -1,0 +1,121 @@
+import { MapboxOverlay } from '@deck.gl/mapbox';
+import type { Layer } from '@deck.gl/core';
+import { LngLatBounds, Map as MapLibre, NavigationControl, setWorkerUrl } from 'maplibre-gl';
+import 'maplibre-gl/dist/maplibre-gl.css';
+import workerUrl from 'maplibre-gl/dist/maplibre-gl-worker.mjs?worker&url';
+import { createContext, useContext, useEffect, useEffectEvent, useRef, useState, type ReactNode } from 'react';
+import type { Point } from '../api/client.ts';
+import { usePageConfig } from '../page-config.ts';
+import { useTheme } from '../layout/theme.ts';
+import { CITY_CENTRE, rounded } from './geometry.ts';
+import { offlineStyle, type Theme } from './offline-style.ts';
+
+// A file of ours: the Content-Security-Policy allows no worker that is made from text.
+setWorkerUrl(workerUrl);
+
+const MapContext = createContext<MapLibre | null>(null);
+
+/** The map that a marker or a control is on. */
+export const useMap = (): MapLibre => {
+  const map = useContext(MapContext);
+  if (!map) throw new Error('this belongs on a map');
+  return map;
+};
+
+export interface MapCanvasProps {
+  /** deck.gl layers over the map; keep the array while nothing has changed. */
+  layers?: Layer[];
+  /** Brings these points into view, whenever `key` changes. */
+  frame?: { key: string; points: Point[] };
+  centre?: Point;
+  zoom?: number;
+  onClick?: (point: Point) => void;
+  /** Told where the middle of the map is, at first and after every move. */
+  onCentre?: (point: Point) => void;
+  /** Markers. */
+  children?: ReactNode;
+}
+
+/** Only for modules that are loaded when a map is needed (MapFrame): this brings MapLibre and deck.gl with it. */
+export function MapCanvas({
+  layers,
+  frame,
+  centre = CITY_CENTRE,
+  zoom = 13,
+  children,
+  onClick,
+  onCentre,
+}: MapCanvasProps) {
+  const container = useRef<HTMLDivElement>(null);
+  const [map, setMap] = useState<MapLibre | null>(null);
+  const overlay = useRef<MapboxOverlay | null>(null);
+  const { mapStyleUrl } = usePageConfig();
+  const theme = useTheme();
+  const start = useEffectEvent(() => ({ centre, zoom, style: styleOf(mapStyleUrl, theme) }));
+  const tellClick = useEffectEvent((point: Point) => onClick?.(point));
+  const tellCentre = useEffectEvent((point: Point) => onCentre?.(point));
+
+  useEffect(() => {
+    const element = container.current!;
+    const { centre: center, zoom, style } = start();
+    const made = new MapLibre({
+      ...{ container: element, style, center, zoom },
+      attributionControl: mapStyleUrl ? { compact: true } : false,
+      dragRotate: false,
+      pitchWithRotate: false,
+      maxPitch: 0,
+      fadeDuration: 0,
+    });
+    made.touchZoomRotate.disableRotation();
+    made.addControl(new NavigationControl({ showCompass: false }), 'top-right');
+    overlay.current = new MapboxOverlay({ layers: [] });
+    made.addControl(overlay.current);
+    made.on('click', ({ lngLat }) => tellClick(pointOf(lngLat)));
+    made.on('moveend', () => tellCentre(pointOf(made.getCenter())));
+    made.once('idle', () => element.setAttribute('data-ready', 'true'));
+    tellCentre(pointOf(made.getCenter()));
+    setMap(made);
+    return () => {
+      setMap(null);
+      overlay.current = null;
+      made.remove();
+    };
+  }, [mapStyleUrl]);
+
+  const shownTheme = useRef(theme);
+  useEffect(() => {
+    if (!map || shownTheme.current === theme) return;
+    shownTheme.current = theme;
+    if (!mapStyleUrl) map.setStyle(offlineStyle(theme));
+  }, [map, theme, mapStyleUrl]);
+
+  useEffect(() => {
+    if (map) overlay.current?.setProps({ layers: layers ?? [] });
+  }, [map, layers]);
+
+  const framed = useRef<string | undefined>(undefined);
+  useEffect(() => {
+    if (!map || !frame || frame.points.length === 0 || framed.current === frame.key) return;
+    framed.current = frame.key;
+    show(map, frame.points);
+  }, [map, frame]);
+
+  return (
+    <div ref={container} className="map-canvas">
+      {map && <MapContext value={map}>{children}</MapContext>}
+    </div>
+  );
+}
+
+const styleOf = (url: string | null, theme: Theme) => url ?? offlineStyle(theme);
+
+/** Of MapLibre's kind of point, which knows more. */
+const pointOf = ({ lat, lng }: Point): Point => rounded({ lat, lng });
+
+function show(map: MapLibre, points: Point[]): void {
+  const bounds = points.reduce((all, point) => all.extend(point), new LngLatBounds());
+  const { clientWidth, clientHeight } = map.getContainer();
+  const padding = Math.round(Math.min(clientWidth, clientHeight) * 0.18);
+  const isStill = matchMedia('(prefers-reduced-motion: reduce)').matches;
+  map.fitBounds(bounds, { padding, maxZoom: 15.5, duration: isStill ? 0 : 700 });
+}

@@ -1,0 +1,5 @@
+import { MapCanvas } from '../map/map-canvas.tsx';
+
+export default function OperatorMap() {
+  return <MapCanvas />;
+}
