@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import { EVENTS, retryExchange, SERVICES, subscriptions, type ServiceName } from '@cabstand/contracts';
 import { connect, type SocketOptions } from 'amqplib';
-import Fastify, { type FastifyReply, type FastifyRequest } from 'fastify';
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { createLocalJWKSet, jwtVerify, type JWK } from 'jose';
 import { spansOf, type OtlpTraces } from './spans.ts';
 import { TraceStore } from './trace-store.ts';
@@ -12,6 +12,7 @@ const LARGEST_EXPORT_BYTES = 16 * 1024 * 1024;
 
 export interface LocalServerOptions {
   port: number;
+  certificate?: { cert: Buffer; key: Buffer } | null;
   /** Whose tokens say that somebody is an operator. */
   issuer: { name: string; publicKey: JWK };
   broker: { url: string; options?: SocketOptions };
@@ -23,9 +24,13 @@ export interface LocalServerOptions {
  * What the operator page can do on a developer's machine and nowhere else: it keeps the traces that the services export,
  * and does from outside what no service would do to itself. `/v1/traces` is OTLP over HTTP; the rest is for operators.
  */
-export async function startLocalServer({ port, issuer, broker, crash }: LocalServerOptions) {
+export async function startLocalServer({ port, certificate = null, issuer, broker, crash }: LocalServerOptions) {
   const traces = new TraceStore();
-  const server = Fastify({ bodyLimit: LARGEST_EXPORT_BYTES, forceCloseConnections: true });
+  const server = Fastify({
+    bodyLimit: LARGEST_EXPORT_BYTES,
+    forceCloseConnections: true,
+    https: certificate,
+  }) as unknown as FastifyInstance;
   // JSON is what no page of another origin can send without being asked whether it may.
   server.removeContentTypeParser('text/plain');
   const keys = createLocalJWKSet({ keys: [issuer.publicKey] });

@@ -12,8 +12,9 @@ import {
   stopProcess,
   trustAuthority,
 } from '../../infra/index.ts';
+import { startLocalTools } from '../local/index.ts';
 import { runLogged } from './commands.ts';
-import { publicUrl, serviceEnvironment, webEnvironment, webUrl } from './environment.ts';
+import { publicUrl, serviceEnvironment, watchedEnvironment, webEnvironment, webUrl } from './environment.ts';
 import { issuerUrl } from './developer-issuer.ts';
 import { useInfrastructure, type Infrastructure } from './infrastructure.ts';
 import { lockHolder, tryLock, unlock } from './lock.ts';
@@ -80,6 +81,8 @@ export async function startPlatform(settings: Settings, out: Output, signal?: Ab
   await stopLeftovers();
   await assertPortsFree([
     { what: 'the pages', port: settings.ports.web, variable: 'WEB_PORT' },
+    { what: "the operator's sign-in", port: settings.ports.identity, variable: 'IDENTITY_PORT' },
+    { what: "the operator page's tools", port: settings.ports.localTools, variable: 'LOCAL_TOOLS_PORT' },
     ...SERVICES.flatMap((service) => {
       const { http, management } = settings.ports[service];
       const name = service.toUpperCase();
@@ -93,9 +96,11 @@ export async function startPlatform(settings: Settings, out: Output, signal?: Ab
   if (using.status === 'rejected') throw using.reason;
   const { infrastructure, release } = using.value;
   const supervisors: Supervisor[] = [];
+  let local: Awaited<ReturnType<typeof startLocalTools>> | undefined;
   const stop = async () => {
     rmSync(STATE, { force: true });
     await Promise.all(supervisors.map((supervisor) => supervisor.stop(SERVICE_GRACE_MS)));
+    await local?.stop();
     await release();
     unlock(START_LOCK);
   };
@@ -108,8 +113,13 @@ export async function startPlatform(settings: Settings, out: Output, signal?: Ab
     );
     await out.step('migrations', () => migrate(environments));
     const say = (line: string) => out.line(line);
+    const watched = watchedEnvironment(settings);
+    const crash = (service: ServiceName) => supervisors.find(({ name }) => name === service)?.crash();
+    local = await startLocalTools(settings, infrastructure, crash);
     for (const [name, env] of environments) {
-      supervisors.push(new Supervisor({ name, args: [mainOf(name)], env: { ...env, LOG_FORMAT: 'json' }, say }));
+      supervisors.push(
+        new Supervisor({ name, args: [mainOf(name)], env: { ...env, ...watched, LOG_FORMAT: 'json' }, say }),
+      );
     }
     supervisors.push(new Supervisor({ name: 'web', args: [mainOf('web')], env: webEnvironment(settings), say }));
     await out.step('services', async () => {

@@ -91,6 +91,7 @@ const ops = (service: ServiceName): Record<string, Call> => {
   const letter = async ({ seeds }: Scene) => ({ path: { id: await seeds.deadLetter(service) } });
   return {
     'GET /v1/ops/status': { role: 'operator' },
+    'GET /v1/ops/security-events': { role: 'operator' },
     'GET /v1/ops/outbox': { role: 'operator' },
     'GET /v1/ops/dead-letters': { role: 'operator' },
     'GET /v1/ops/dead-letters/{id}': { role: 'operator', prepare: letter },
@@ -130,6 +131,7 @@ export const CALLS: Record<ServiceName, Record<string, Call>> = {
   },
   trip: {
     ...ops('trip'),
+    'GET /v1/ops/trip-figures': { role: 'operator' },
     'POST /v1/quotes': { role: 'passenger', prepare: () => ({ body: WAY }) },
     'POST /v1/trips': { role: 'passenger', prepare: quote },
     'GET /v1/trips': { role: 'passenger' },

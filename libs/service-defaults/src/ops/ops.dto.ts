@@ -1,4 +1,5 @@
 import type { DeadLetter, DeadLetterSummary, OutboxFigures, QueueFigures } from '@cabstand/messaging';
+import type { SecurityEventEntry } from '@cabstand/auth';
 import { z } from 'zod';
 import { PageQuery } from '../page.ts';
 import { masked } from './mask.ts';
@@ -111,6 +112,21 @@ function jsonOf(body: Buffer): { bodyJson?: unknown } {
     return {};
   }
 }
+
+export const SecurityEventId = z.uuid();
+export const SecurityEventItem = z.strictObject({
+  id: z.uuid(),
+  at: z.iso.datetime(),
+  type: z.string(),
+  count: Count,
+  /** Who it was or whose account it is about; null where nobody had signed in. */
+  issuer: z.string().nullable(),
+  subject: z.string().nullable(),
+});
+export const securityEventItem = ({ at, ...entry }: SecurityEventEntry): z.infer<typeof SecurityEventItem> => ({
+  ...entry,
+  at: at.toISOString(),
+});
 
 export const ReplayRequest = z.strictObject({
   queue: Queue,

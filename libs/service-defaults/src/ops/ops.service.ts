@@ -1,14 +1,16 @@
 import { randomUUID } from 'node:crypto';
-import { OpsAudit, type Principal } from '@cabstand/auth';
+import { OpsAudit, SecurityLog, type Principal } from '@cabstand/auth';
 import { DeadLetterOffice, MessagingStatus, type DeadLetterSummary, type Recording } from '@cabstand/messaging';
 import { Injectable } from '@nestjs/common';
-import { page, positionOf, type Page } from '../page.ts';
+import { page, positionOf, type Page, type PageQuery } from '../page.ts';
 import {
   cursorOf,
   DeadLetterCursor,
   deadLetterView,
   outboxView,
   queueView,
+  SecurityEventId,
+  securityEventItem,
   type DeadLetterQuery,
   type DeadLetterView,
   type OutboxView,
@@ -29,6 +31,7 @@ export class OpsService {
     private readonly office: DeadLetterOffice,
     private readonly audit: OpsAudit,
     private readonly faults: FaultSettings,
+    private readonly securityLog: SecurityLog,
   ) {}
 
   async overview(): Promise<StatusView> {
@@ -48,6 +51,11 @@ export class OpsService {
 
   async outbox(): Promise<OutboxView> {
     return outboxView(await this.status.outbox());
+  }
+
+  async securityEvents(query: PageQuery) {
+    const found = await this.securityLog.list(query.limit + 1, positionOf(query, SecurityEventId));
+    return page(found.map(securityEventItem), query.limit, ({ id }) => id);
   }
 
   async list({ queue, ...query }: DeadLetterQuery): Promise<Page<DeadLetterSummary>> {
