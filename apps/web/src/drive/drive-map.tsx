@@ -1,5 +1,0 @@
-import { MapCanvas } from '../map/map-canvas.tsx';
-
-export default function DriveMap() {
-  return <MapCanvas />;
-}

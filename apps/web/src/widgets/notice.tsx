@@ -1,0 +1,18 @@
+import type { ReactNode } from 'react';
+import { messageOf } from '../api/problem.ts';
+
+type Tone = 'plain' | 'good' | 'warn' | 'bad';
+
+/** Something to know, said aloud to those who don't see it appear. */
+export function Notice({ tone = 'plain', children }: { tone?: Tone; children: ReactNode }) {
+  return (
+    <div className={`notice ${tone}`} role={tone === 'bad' ? 'alert' : 'status'}>
+      {children}
+    </div>
+  );
+}
+
+/** What went wrong, where it went wrong; nothing while all is well. */
+export function ErrorNotice({ error }: { error: unknown }) {
+  return error ? <Notice tone="bad">{messageOf(error)}</Notice> : null;
+}
