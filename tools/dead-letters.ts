@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util';
 import { SERVICES, type ServiceName } from '@cabstand/contracts';
 import { ApiError, call } from './client/http.ts';
-import { developerIssuer, loadDotEnv, operatorToken, readSettings, red, runningPlatform } from './runtime/index.ts';
+import { developerIssuerName, loadDotEnv, operatorToken, readSettings, red, runningPlatform } from './runtime/index.ts';
 
 const USAGE = `npx nx run tools:dead-letters -- <command>
 
@@ -56,8 +56,7 @@ function addresses(): string[] {
 
 async function token(): Promise<string> {
   if (process.env.CABSTAND_TOKEN) return process.env.CABSTAND_TOKEN;
-  await developerIssuer();
-  return operatorToken('00000000-0000-7000-8000-000000000001', 300);
+  return operatorToken(developerIssuerName());
 }
 
 async function ask<T>(address: string, method: string, path: string, body?: object): Promise<T> {

@@ -17,7 +17,7 @@ const HEADER = `# Copy to .env and uncomment what you want to change. What stand
 
 /** What only local runs read; the services themselves know PORT and MANAGEMENT_PORT alone. */
 function localRuns(): string {
-  const { web, postgres, amqp, rabbitmqManagement } = DEFAULT_PORTS;
+  const { web, identity, localTools, postgres, amqp, rabbitmqManagement } = DEFAULT_PORTS;
   return [
     '## Local runs (`npm start`, `nx serve`), which give the services their ports, URLs and keys',
     ...SERVICES.flatMap((service) => [
@@ -25,6 +25,9 @@ function localRuns(): string {
       `# ${service.toUpperCase()}_MANAGEMENT_PORT=${DEFAULT_PORTS[service].management}`,
     ]),
     `# WEB_PORT=${web}`,
+    '# Where the local operator signs in, and what keeps traces and breaks things for the operator page',
+    `# IDENTITY_PORT=${identity}`,
+    `# LOCAL_TOOLS_PORT=${localTools}`,
     `# POSTGRES_PORT=${postgres}`,
     `# RABBITMQ_PORT=${amqp}`,
     `# RABBITMQ_MANAGEMENT_PORT=${rabbitmqManagement}`,

@@ -7,7 +7,7 @@ import { dataSourceOf, withDatabase } from './migrate.ts';
 import { addKey, NOTICED_AFTER_MS, rewrapAll } from './rotate-data.ts';
 import {
   dataKeys,
-  developerIssuer,
+  developerIssuerName,
   keyRingFile,
   loadDotEnv,
   operatorToken,
@@ -38,8 +38,7 @@ class UsageError extends Error {}
 
 async function token(): Promise<string> {
   if (process.env.CABSTAND_TOKEN) return process.env.CABSTAND_TOKEN;
-  await developerIssuer();
-  return operatorToken('00000000-0000-7000-8000-000000000001', 300);
+  return operatorToken(developerIssuerName());
 }
 
 function print(keys: readonly Key[]): void {

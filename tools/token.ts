@@ -4,12 +4,12 @@
  * Prints an access token of the development issuer, alone, so that a shell can take it: T=$(npm run -s token -- operator)
  */
 import { parseArgs } from 'node:util';
-import { developerIssuer, operatorToken } from './runtime/index.ts';
+import { developerIssuerName, LOCAL_OPERATOR, operatorToken } from './runtime/index.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    subject: { type: 'string', default: '00000000-0000-7000-8000-000000000001' },
+    subject: { type: 'string', default: LOCAL_OPERATOR },
     ttl: { type: 'string', default: '28800' },
   },
 });
@@ -19,6 +19,4 @@ if (positionals.length !== 1 || positionals[0] !== 'operator' || !Number.isInteg
   console.error('Passengers and drivers sign in at their own service: POST /v1/sessions.');
   process.exit(64);
 }
-// A running platform reads the public keys from a file that this makes sure of.
-await developerIssuer();
-console.log(await operatorToken(values.subject, ttlS));
+console.log(await operatorToken(developerIssuerName(), { subject: values.subject, ttlS }));

@@ -26,7 +26,7 @@ export async function containerFiles() {
   const accounts = installationAccounts(LOCAL);
   const passwordOf = (service: ServiceName) => secret(LOCAL, `postgres-${service}`);
   const closed = ['postgres', 'template1'].map((name) => `REVOKE CONNECT ON DATABASE ${name} FROM PUBLIC;`);
-  await developerIssuer();
+  await developerIssuer(settings);
 
   const base = { amqpUrl: 'amqp://rabbitmq:5672', managementUrl: 'http://rabbitmq:15672' };
   const perService = <T>(of: (service: ServiceName) => T) =>

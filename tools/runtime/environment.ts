@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { SERVICES, type ServiceName } from '@cabstand/contracts';
 import { certificateFiles, LOCAL, secret } from '../../infra/index.ts';
-import { developerIssuer } from './developer-issuer.ts';
+import { developerIssuer, issuerUrl } from './developer-issuer.ts';
 import type { Infrastructure } from './infrastructure.ts';
 import type { Settings } from './settings.ts';
 
@@ -13,6 +13,8 @@ export const publicUrl = (settings: Settings, service: ServiceName) =>
   `${schemeOf(settings)}://localhost:${settings.ports[service].http}`;
 
 export const webUrl = (settings: Settings) => `${schemeOf(settings)}://localhost:${settings.ports.web}`;
+
+const localToolsUrl = (settings: Settings) => `${schemeOf(settings)}://localhost:${settings.ports.localTools}`;
 
 const schemeOf = ({ tls }: Settings) => (tls ? 'https' : 'http');
 
@@ -41,7 +43,7 @@ async function trustedIssuers(settings: Settings, service: ServiceName, where: W
     algorithm: 'ES256',
     roles: [issuer],
   }));
-  const developer = await developerIssuer();
+  const developer = await developerIssuer(settings);
   return [...own, { ...developer, jwksUri: where.developerJwksUri ?? developer.jwksUri }];
 }
 
@@ -67,6 +69,23 @@ export async function serviceEnvironment(
   };
 }
 
+/**
+ * What `npm start` adds for the operator page: services that can be broken on purpose, and whose traces go to the local
+ * server (tools/local). Over TLS they don't, since nothing may go in clear then, and it has no certificate of theirs.
+ */
+export function watchedEnvironment(settings: Settings): Record<string, string> {
+  const hasCollector = Object.keys(process.env).some((name) => /^OTEL_EXPORTER_OTLP_(TRACES_)?ENDPOINT$/.test(name));
+  return {
+    FAULT_SWITCHES: process.env.FAULT_SWITCHES ?? 'on',
+    ...(hasCollector || settings.tls
+      ? {}
+      : {
+          OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `http://127.0.0.1:${settings.ports.localTools}/v1/traces`,
+          OTEL_BSP_SCHEDULE_DELAY: '500',
+        }),
+  };
+}
+
 /** The environment of the server of the pages. */
 export function webEnvironment(settings: Settings): Record<string, string> {
   const { ca, cert, key } = certificateFiles(LOCAL, 'web');
@@ -75,7 +94,8 @@ export function webEnvironment(settings: Settings): Record<string, string> {
     ...inherited(),
     HOST: '127.0.0.1',
     PORT: String(settings.ports.web),
-    IS_LOCAL: 'true',
+    OPERATOR_ISSUER: issuerUrl(settings),
+    LOCAL_TOOLS_URL: localToolsUrl(settings),
     ...Object.fromEntries(SERVICES.map((service) => [`${service.toUpperCase()}_URL`, publicUrl(settings, service)])),
     ...(settings.tls ? { TLS_CERT_FILE: cert, TLS_KEY_FILE: key, NODE_EXTRA_CA_CERTS: ca } : {}),
   };
@@ -123,7 +143,7 @@ export async function serviceSecrets(
 function inherited(): Record<string, string> {
   const own = /^(npm_|NX_|INIT_CWD$|NODE_OPTIONS$|DATABASE_URL|AMQP_|CABSTAND_|POSTGRES_|RABBITMQ_)/;
   const ports = new Set([
-    'WEB_PORT',
+    ...['WEB_PORT', 'IDENTITY_PORT', 'LOCAL_TOOLS_PORT'],
     ...SERVICES.flatMap((s) => [`${s.toUpperCase()}_PORT`, `${s.toUpperCase()}_MANAGEMENT_PORT`]),
   ]);
   const entries = Object.entries(process.env).filter(([name]) => !own.test(name) && !ports.has(name));

@@ -12,12 +12,14 @@ import {
   stopProcess,
   trustAuthority,
 } from '../../infra/index.ts';
+import { startLocalTools } from '../local/index.ts';
 import { runLogged } from './commands.ts';
-import { publicUrl, serviceEnvironment, webEnvironment, webUrl } from './environment.ts';
+import { publicUrl, serviceEnvironment, watchedEnvironment, webEnvironment, webUrl } from './environment.ts';
+import { issuerUrl } from './developer-issuer.ts';
 import { useInfrastructure, type Infrastructure } from './infrastructure.ts';
 import { lockHolder, tryLock, unlock } from './lock.ts';
 import type { Output } from './output.ts';
-import type { Settings } from './settings.ts';
+import { readSettings, type Settings } from './settings.ts';
 import { Supervisor } from './supervisor.ts';
 
 /** What a tool needs to know of the platform that runs. */
@@ -25,6 +27,8 @@ export interface PlatformState {
   services: Record<ServiceName, { url: string; managementUrl: string }>;
   web: { url: string };
   infrastructure: Infrastructure;
+  /** Whose tokens make somebody an operator. */
+  issuer: string;
 }
 
 export interface Platform {
@@ -55,6 +59,9 @@ export function runningPlatform(): PlatformState | null {
   }
 }
 
+/** What the development issuer is called, by the platform that runs or by one that would be started now. */
+export const developerIssuerName = () => runningPlatform()?.issuer ?? issuerUrl(readSettings());
+
 /** Takes the right to run the platform. @throws Error naming the process that has it */
 export function claimPlatform(): void {
   const holder = tryLock(START_LOCK);
@@ -74,6 +81,8 @@ export async function startPlatform(settings: Settings, out: Output, signal?: Ab
   await stopLeftovers();
   await assertPortsFree([
     { what: 'the pages', port: settings.ports.web, variable: 'WEB_PORT' },
+    { what: "the operator's sign-in", port: settings.ports.identity, variable: 'IDENTITY_PORT' },
+    { what: "the operator page's tools", port: settings.ports.localTools, variable: 'LOCAL_TOOLS_PORT' },
     ...SERVICES.flatMap((service) => {
       const { http, management } = settings.ports[service];
       const name = service.toUpperCase();
@@ -87,9 +96,11 @@ export async function startPlatform(settings: Settings, out: Output, signal?: Ab
   if (using.status === 'rejected') throw using.reason;
   const { infrastructure, release } = using.value;
   const supervisors: Supervisor[] = [];
+  let local: Awaited<ReturnType<typeof startLocalTools>> | undefined;
   const stop = async () => {
     rmSync(STATE, { force: true });
     await Promise.all(supervisors.map((supervisor) => supervisor.stop(SERVICE_GRACE_MS)));
+    await local?.stop();
     await release();
     unlock(START_LOCK);
   };
@@ -102,8 +113,13 @@ export async function startPlatform(settings: Settings, out: Output, signal?: Ab
     );
     await out.step('migrations', () => migrate(environments));
     const say = (line: string) => out.line(line);
+    const watched = watchedEnvironment(settings);
+    const crash = (service: ServiceName) => supervisors.find(({ name }) => name === service)?.crash();
+    local = await startLocalTools(settings, infrastructure, crash);
     for (const [name, env] of environments) {
-      supervisors.push(new Supervisor({ name, args: [mainOf(name)], env: { ...env, LOG_FORMAT: 'json' }, say }));
+      supervisors.push(
+        new Supervisor({ name, args: [mainOf(name)], env: { ...env, ...watched, LOG_FORMAT: 'json' }, say }),
+      );
     }
     supervisors.push(new Supervisor({ name: 'web', args: [mainOf('web')], env: webEnvironment(settings), say }));
     await out.step('services', async () => {
@@ -120,7 +136,12 @@ export async function startPlatform(settings: Settings, out: Output, signal?: Ab
     await stop();
     throw error;
   }
-  const state = { services: urlsOf(settings), web: { url: webUrl(settings) }, infrastructure };
+  const state = {
+    services: urlsOf(settings),
+    web: { url: webUrl(settings) },
+    infrastructure,
+    issuer: issuerUrl(settings),
+  };
   mkdirSync(RUN, { recursive: true });
   writeFileSync(STATE, JSON.stringify(state), { mode: 0o600 });
   return { state, stop, kill };

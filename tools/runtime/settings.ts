@@ -7,6 +7,8 @@ import { ROOT } from '../../infra/index.ts';
 export interface Settings {
   ports: Record<ServiceName, { http: number; management: number }> & {
     web: number;
+    identity: number;
+    localTools: number;
     postgres: number;
     amqp: number;
     rabbitmqManagement: number;
@@ -27,6 +29,8 @@ export const DEFAULT_PORTS = {
   driver: { http: 3002, management: 9102 },
   trip: { http: 3003, management: 9103 },
   web: 4200,
+  identity: 4201,
+  localTools: 4202,
   postgres: 15432,
   amqp: 15670,
   rabbitmqManagement: 15680,
@@ -51,6 +55,8 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
     ports: {
       ...(Object.fromEntries(serviceEntries) as Record<ServiceName, { http: number; management: number }>),
       web: port('WEB_PORT', DEFAULT_PORTS.web),
+      identity: port('IDENTITY_PORT', DEFAULT_PORTS.identity),
+      localTools: port('LOCAL_TOOLS_PORT', DEFAULT_PORTS.localTools),
       postgres: port('POSTGRES_PORT', DEFAULT_PORTS.postgres),
       amqp: port('RABBITMQ_PORT', DEFAULT_PORTS.amqp),
       rabbitmqManagement: port('RABBITMQ_MANAGEMENT_PORT', DEFAULT_PORTS.rabbitmqManagement),

@@ -32,6 +32,10 @@ export class Supervisor {
     this.#options = options;
   }
 
+  get name(): string {
+    return this.#options.name;
+  }
+
   get pid(): number | null {
     return this.#child?.pid ?? null;
   }
@@ -74,6 +78,11 @@ export class Supervisor {
     await stopProcess(this.#record, { graceMs });
     if (performance.now() - startedAtMs >= graceMs)
       say(`${name} did not stop within ${graceMs / 1_000} s and was ended`);
+  }
+
+  /** Ends the process as an accident would; it is started again. */
+  crash(): void {
+    this.#child?.kill('SIGKILL');
   }
 
   kill(): void {

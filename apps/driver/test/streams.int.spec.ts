@@ -130,7 +130,7 @@ describe('the operators’ stream', () => {
     const fleet = await followFleet(operator);
     const mine = () => fleet.events.filter(({ data }) => data.driverId === driver.id);
     await eventually(() =>
-      expect(mine()).toMatchObject([{ event: 'position', data: { position: north(6_000), tripId: null } }]),
+      expect(mine()).toMatchObject([{ event: 'position', data: { position: north(6_000), status: 'free' } }]),
     );
     await platform.stand(driver, north(6_005));
     await eventually(() => expect(mine()).toMatchObject([{}, { event: 'position', data: { position: north(6_005) } }]));
@@ -139,5 +139,18 @@ describe('the operators’ stream', () => {
     expect(fleet.events.filter(({ data }) => data.driverId === offline.id)).toEqual([]);
     await fleet.close();
     expect((await followFleet(driver)).status).toBe(403);
+  });
+
+  it('tells who is offered a trip and who is on one, although they stand still', async () => {
+    const driver = await platform.hire(north(8_000));
+    const fleet = await followFleet(operator);
+    const seen = () => fleet.events.filter(({ data }) => data.driverId === driver.id).map(({ data }) => data);
+    await eventually(() => expect(seen()).toMatchObject([{ status: 'free', tripId: null }]));
+    const tripId = await platform.request(north(8_000));
+    const { offerId } = await platform.untilOffered(driver);
+    await eventually(() => expect(seen().at(-1)).toMatchObject({ status: 'offered', tripId: null }));
+    await platform.answer(driver, offerId, 'accept');
+    await eventually(() => expect(seen().at(-1)).toMatchObject({ status: 'on-trip', tripId }));
+    await fleet.close();
   });
 });

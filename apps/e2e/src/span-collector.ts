@@ -1,33 +1,8 @@
 import { createServer, type Server } from 'node:http';
 import { once } from 'node:events';
+import { spansOf, type OtlpTraces, type Span } from '../../../tools/local/spans.ts';
 
-/** What a test needs of an exported span. */
-export interface Span {
-  service: string;
-  traceId: string;
-  spanId: string;
-  parentSpanId: string | undefined;
-  name: string;
-  attributes: Record<string, unknown>;
-}
-
-interface OtlpAttribute {
-  key: string;
-  value: Record<string, unknown>;
-}
-interface OtlpSpan {
-  traceId: string;
-  spanId: string;
-  parentSpanId?: string;
-  name: string;
-  attributes?: OtlpAttribute[];
-}
-interface OtlpTraces {
-  resourceSpans?: {
-    resource?: { attributes?: OtlpAttribute[] };
-    scopeSpans?: { spans?: OtlpSpan[] }[];
-  }[];
-}
+export type { Span };
 
 /** A collector as small as can be: takes OTLP over HTTP in JSON, and keeps the spans. */
 export class SpanCollector {
@@ -52,7 +27,7 @@ export class SpanCollector {
       request.on('data', (chunk: Buffer) => chunks.push(chunk));
       request.on('end', () => {
         if (request.url?.endsWith('/v1/traces'))
-          collector.#keep(JSON.parse(String(Buffer.concat(chunks))) as OtlpTraces);
+          collector.spans.push(...spansOf(JSON.parse(String(Buffer.concat(chunks))) as OtlpTraces));
         response.setHeader('content-type', 'application/json').end('{}');
       });
     });
@@ -64,18 +39,4 @@ export class SpanCollector {
     this.#server.close();
     await once(this.#server, 'close');
   }
-
-  #keep({ resourceSpans = [] }: OtlpTraces): void {
-    for (const { resource, scopeSpans = [] } of resourceSpans) {
-      const service = String(flat(resource?.attributes)['service.name']);
-      for (const span of scopeSpans.flatMap(({ spans = [] }) => spans)) {
-        const { traceId, spanId, name } = span;
-        const parentSpanId = span.parentSpanId || undefined;
-        this.spans.push({ service, traceId, spanId, parentSpanId, name, attributes: flat(span.attributes) });
-      }
-    }
-  }
 }
-
-const flat = (attributes: OtlpAttribute[] = []): Record<string, unknown> =>
-  Object.fromEntries(attributes.map(({ key, value }) => [key, Object.values(value)[0]]));

@@ -39,7 +39,11 @@ let seeds: Seeds;
 
 beforeAll(async () => {
   foreign = await foreignIssuer();
-  platform = await Platform.start({ alsoTrusted: [foreign.trustedIssuer('passenger', 'driver')] });
+  platform = await Platform.start({
+    alsoTrusted: [foreign.trustedIssuer('passenger', 'driver')],
+    // With it there are more routes than without.
+    env: { FAULT_SWITCHES: 'on' },
+  });
   [issuers, cast] = await Promise.all([issuersOf(platform, foreign), assemble(platform)]);
   seeds = new Seeds(platform);
 });

@@ -109,6 +109,7 @@ const by = () => ({ issuer: platform.operators.issuer, subject: operator, client
 describe.each(SERVICES)('the operators’ API of %s', (service) => {
   const id = crypto.randomUUID();
   it.each([
+    ['GET', '/status', undefined],
     ['GET', '/outbox', undefined],
     ['GET', '/dead-letters', undefined],
     ['GET', `/dead-letters/${id}`, undefined],
@@ -122,6 +123,28 @@ describe.each(SERVICES)('the operators’ API of %s', (service) => {
     const answer = await call(service, method, path, body);
     if (path.includes(id)) expectProblem(answer, 404, 'NOT_FOUND');
     else expect(answer.status).toBe(200);
+  });
+
+  it('tells its messaging at a glance', async () => {
+    const of = SOURCES.find(({ queues }) => queues.some(({ consumer }) => consumer === service))!;
+    const { queue } = of.queues.find(({ consumer }) => consumer === service)!;
+    await broker.publish(of.publisher, goodMessage(of));
+    await eventually(async () => {
+      const { json } = await call(service, 'GET', '/status');
+      expect(json).toMatchObject({ messaging: 'connected', relay: 'running', faultSwitches: 'off' });
+      const queues = json?.queues as { queue: string }[];
+      expect(queues.find((each) => each.queue === queue)).toMatchObject({
+        ...{ waiting: 0, inHand: 0, retrying: 0, consuming: true },
+        lastHandled: { lagS: expect.any(Number) as number },
+      });
+    });
+  });
+
+  it('has no way to break it unless that is switched on', async () => {
+    const { queue } = SOURCES.flatMap(({ queues }) => queues).find(({ consumer }) => consumer === service)!;
+    expectProblem(await call(service, 'PUT', '/faults/relay', { state: 'paused' }), 404, 'NOT_FOUND');
+    expectProblem(await call(service, 'PUT', `/faults/consumers/${queue}`, { state: 'stopped' }), 404, 'NOT_FOUND');
+    expect((await call(service, 'GET', '/status')).json).toMatchObject({ relay: 'running' });
   });
 
   it('refuses what it cannot read', async () => {

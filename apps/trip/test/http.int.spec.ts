@@ -312,3 +312,27 @@ describe('the OpenAPI document', () => {
     expect(body.paths['/v1/trips/{id}/cancel']!.post).toMatchObject({ requestBody: { required: false } });
   });
 });
+
+describe('the figures of the city', () => {
+  it('count recent trips and those under way, for operators', async () => {
+    const operator = await platform.person('operator');
+    const figures = async () =>
+      (await platform.call<Record<string, number>>('GET', '/v1/ops/trip-figures', { as: operator })).body;
+    const before = await figures();
+    const passenger = await platform.person('passenger');
+    const { body: quote } = await platform.quote(passenger);
+    const { body: trip } = await platform.call<TripView>('POST', '/v1/trips', {
+      as: passenger,
+      body: { quoteId: quote.quoteId },
+    });
+    const underWay = before.underWay as unknown as Record<string, number>;
+    expect(await figures()).toMatchObject({
+      requested: before.requested! + 1,
+      underWay: { ...underWay, requested: underWay.requested! + 1 },
+    });
+    await platform.call('POST', `/v1/trips/${trip.id}/cancel`, { as: passenger, body: {} });
+    expect(await figures()).toMatchObject({ cancelled: before.cancelled! + 1, underWay });
+    await platform.rows(`UPDATE trips SET accepted_at = requested_at + interval '90 seconds'`);
+    expect(await figures()).toMatchObject({ medianAcceptS: 90 });
+  });
+});

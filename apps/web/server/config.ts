@@ -21,7 +21,12 @@ export const Config = z.object({
   OPERATOR_CLIENT_ID: z.string().default('cabstand-web').describe('What the pages are to that provider'),
   TLS_CERT_FILE: z.string().optional().describe('Certificate; with it and its key, the server speaks HTTPS'),
   TLS_KEY_FILE: z.string().optional().describe('Its private key'),
-  IS_LOCAL: z.stringbool().default(false).describe('Whether the pages may show what is only for development'),
+  TRACES_URL: z
+    .string()
+    .refine((text) => /^https?:/.test(text) && text.includes('{tripId}'), 'must be a URL with {tripId} in it')
+    .optional()
+    .describe("Where the trace store shows a trip's traces; {tripId} stands for its id"),
+  LOCAL_TOOLS_URL: url.optional().describe('Where /api/local leads: traces and faults, for development only'),
 });
 export type Config = z.infer<typeof Config>;
 

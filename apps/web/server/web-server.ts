@@ -11,6 +11,9 @@ export interface PageConfig {
   /** Null: the built-in style, which needs no network. */
   mapStyleUrl: string | null;
   operator: { issuer: string; clientId: string } | null;
+  /** Where a trip's traces are shown, with {tripId} in it; null where nobody has said. */
+  tracesUrl: string | null;
+  /** Whether there is /api/local: traces and faults on a developer's machine. */
   isLocal: boolean;
 }
 
@@ -20,7 +23,8 @@ const FRESH = 'no-cache';
 export const pageConfig = (config: Config): PageConfig => ({
   mapStyleUrl: config.MAP_STYLE_URL ?? null,
   operator: config.OPERATOR_ISSUER ? { issuer: config.OPERATOR_ISSUER, clientId: config.OPERATOR_CLIENT_ID } : null,
-  isLocal: config.IS_LOCAL,
+  tracesUrl: config.TRACES_URL ?? null,
+  isLocal: config.LOCAL_TOOLS_URL !== undefined,
 });
 
 /** The pages, and the services' APIs below /api, under one origin. */
@@ -43,6 +47,7 @@ export async function createWebServer(config: Config, publicFolder: string): Pro
   await proxyTo(server, 'passenger', config.PASSENGER_URL);
   await proxyTo(server, 'driver', config.DRIVER_URL);
   await proxyTo(server, 'trip', config.TRIP_URL);
+  if (config.LOCAL_TOOLS_URL) await proxyTo(server, 'local', config.LOCAL_TOOLS_URL);
   await server.register(fastifyStatic, {
     root: publicFolder,
     index: false,

@@ -5,6 +5,9 @@ export interface PageConfig {
   /** Null: the built-in style, which needs no network. */
   mapStyleUrl: string | null;
   operator: { issuer: string; clientId: string } | null;
+  /** Where a trip's traces are shown, with {tripId} in it; null where nobody has said. */
+  tracesUrl: string | null;
+  /** Whether there is /api/local: traces and faults on a developer's machine. */
   isLocal: boolean;
 }
 

@@ -35,11 +35,26 @@ class CreateOpsAudit1700000003000 implements MigrationInterface {
   }
 }
 
-/** For every service: it verifies tokens, and records what operators do. */
+class CreateSecurityEvents1700000007000 implements MigrationInterface {
+  readonly name = 'CreateSecurityEvents1700000007000';
+
+  async up(runner: QueryRunner): Promise<void> {
+    await runner.query(`
+      CREATE TABLE security_events (
+        id uuid PRIMARY KEY, at timestamptz NOT NULL, type text NOT NULL, count int NOT NULL, issuer text, subject text)`);
+  }
+
+  async down(runner: QueryRunner): Promise<void> {
+    await runner.query(`DROP TABLE security_events`);
+  }
+}
+
+/** For every service: it verifies tokens, and records what operators do and what attackers try. */
 export const authMigrations = [
   CreateIssuerKeysAndRevokedSessions1700000001000,
   CreateOpsAudit1700000003000,
   CreateRateLimits1700000005000,
+  CreateSecurityEvents1700000007000,
 ];
 
 class CreateSessions1700000002000 implements MigrationInterface {

@@ -9,9 +9,10 @@ import { OpsAudit, OpsAuditEntry } from './ops-audit.ts';
 import { RequestLimits } from './request-limits.ts';
 import { RevokedSessions } from './revoked-sessions.ts';
 import { SecurityEvents } from './security-events.ts';
+import { SecurityEventEntry, SecurityLog } from './security-log.ts';
 import { VerifiedTokens } from './verified-tokens.ts';
 
-export const authEntities = [IssuerKeySet, RevokedSession, OpsAuditEntry];
+export const authEntities = [IssuerKeySet, RevokedSession, OpsAuditEntry, SecurityEventEntry];
 
 /** Verifies access tokens and guards every route. Needs the global DataSource and the messaging module. */
 @Global()
@@ -29,10 +30,11 @@ export class AuthModule {
         OpsAudit,
         Limits,
         RequestLimits,
+        SecurityLog,
         SecurityEvents,
         { provide: APP_GUARD, useClass: AccessGuard },
       ],
-      exports: [RevokedSessions, OpsAudit, SecurityEvents, AUTH_OPTIONS],
+      exports: [RevokedSessions, OpsAudit, SecurityEvents, SecurityLog, AUTH_OPTIONS],
     };
   }
 }

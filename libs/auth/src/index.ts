@@ -19,6 +19,7 @@ export { RevokedSessions } from './revoked-sessions.ts';
 export { assertEveryRouteHasPolicy } from './route-check.ts';
 export { seal, unseal } from './sealed-box.ts';
 export { SecurityEvents, type FloodKind } from './security-events.ts';
+export { SecurityEventEntry, SecurityLog } from './security-log.ts';
 export { ownIssuer, type SessionOptions } from './session-options.ts';
 export { sessionEntities, SessionsModule } from './sessions.module.ts';
 export { Sessions, type RevocationReason } from './sessions.service.ts';

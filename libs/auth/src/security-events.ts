@@ -6,10 +6,11 @@ import {
   SecurityTokenRejected,
   type SecurityFlood,
 } from '@cabstand/contracts';
-import { Outbox, Transactions } from '@cabstand/messaging';
+import { Transactions } from '@cabstand/messaging';
 import { metrics } from '@opentelemetry/api';
 import { Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import type { Principal } from './principal.ts';
+import { SecurityLog } from './security-log.ts';
 
 const FLOODS = {
   'login-failed': SecurityLoginFailed,
@@ -41,16 +42,23 @@ export class SecurityEvents implements OnModuleInit, OnModuleDestroy {
 
   constructor(
     private readonly transactions: Transactions,
-    private readonly outbox: Outbox,
+    private readonly events: SecurityLog,
   ) {}
 
   onModuleInit(): void {
-    this.timer = setInterval(() => void this.report(), REPORT_EVERY_MS).unref();
+    this.timer = setInterval(() => void this.tell(), REPORT_EVERY_MS).unref();
   }
 
   async onModuleDestroy(): Promise<void> {
     clearInterval(this.timer);
     await this.report();
+  }
+
+  private async tell(): Promise<void> {
+    await this.report();
+    await this.events
+      .prune()
+      .catch((error: unknown) => this.log.warn({ event: 'security-events.prune-failed', err: error }));
   }
 
   /** `who` is the principal, or the network (`networkOf`) where nobody has signed in. */
@@ -73,7 +81,7 @@ export class SecurityEvents implements OnModuleInit, OnModuleDestroy {
     try {
       await this.transactions.run(async (tx) => {
         for (const { kind, side, count } of reports)
-          await this.outbox.add(tx, FLOODS[kind], { reportId: randomUUIDv7(), ...side, count, ...time }, 1);
+          await this.events.add(tx, FLOODS[kind], { reportId: randomUUIDv7(), ...side, count, ...time }, 1);
       });
     } catch (error) {
       this.log.warn({ event: 'security-events.report-failed', err: error });

@@ -11,6 +11,7 @@ import { Passwords } from './passwords.ts';
 import type { Principal } from './principal.ts';
 import { firstRefreshToken, hashOf, successorOf } from './refresh-token.ts';
 import { RevokedSessions } from './revoked-sessions.ts';
+import { SecurityLog } from './security-log.ts';
 import type { SignIn, Tokens } from './session.dto.ts';
 import { RefreshToken, Session } from './session.entities.ts';
 import { SESSION_OPTIONS, type SessionOptions } from './session-options.ts';
@@ -31,6 +32,7 @@ export class Sessions {
     private readonly dataSource: DataSource,
     private readonly transactions: Transactions,
     private readonly outbox: Outbox,
+    private readonly securityLog: SecurityLog,
     private readonly revoked: RevokedSessions,
     private readonly passwords: Passwords,
     private readonly limits: SignInLimits,
@@ -191,7 +193,7 @@ export class Sessions {
       [sessionId],
     );
     const { issuer } = this.options;
-    await this.outbox.add(tx, SecurityRefreshReused, { sessionId, issuer, accountId }, session!.sequence);
+    await this.securityLog.add(tx, SecurityRefreshReused, { sessionId, issuer, accountId }, session!.sequence);
   }
 
   private async revoke(

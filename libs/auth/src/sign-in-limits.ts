@@ -1,9 +1,10 @@
 import { createHmac, randomUUIDv7 } from 'node:crypto';
 import { DomainError, SecurityAccountLocked } from '@cabstand/contracts';
-import { Outbox, Transactions } from '@cabstand/messaging';
+import { Transactions } from '@cabstand/messaging';
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import type { Gate } from './passwords.ts';
+import { SecurityLog } from './security-log.ts';
 import { SESSION_OPTIONS, type SessionOptions } from './session-options.ts';
 
 /** How wrong guesses of one kind are answered. */
@@ -62,7 +63,7 @@ export class SignInLimits {
   constructor(
     private readonly dataSource: DataSource,
     private readonly transactions: Transactions,
-    private readonly outbox: Outbox,
+    private readonly securityLog: SecurityLog,
     @Inject(SESSION_OPTIONS) private readonly options: SessionOptions,
   ) {
     this.limits = options.guessLimits ?? GUESS_LIMITS.local;
@@ -135,7 +136,7 @@ export class SignInLimits {
     const where = kind === 'pair' ? { network } : {};
     const lockedUntil = new Date(Date.now() + blockedMs).toISOString();
     const lock = { lockId: randomUUIDv7(), issuer: this.options.issuer, accountId, ...where, lockedUntil };
-    await this.outbox.add(tx, SecurityAccountLocked, lock, 1);
+    await this.securityLog.add(tx, SecurityAccountLocked, lock, 1);
   }
 
   /** Nobody can tell from a row whom or where it is about. */

@@ -64,6 +64,7 @@ export class Handlers {
       'messaging.operation.type': 'process',
       'messaging.destination.name': queue,
       'messaging.message.id': envelope.id,
+      'cloudevents.event_subject': envelope.subject,
       'messaging.attempt': attempt,
     };
     return this.tracer.startSpan(`process ${envelope.type}`, { kind: SpanKind.CONSUMER, attributes }, parent);

@@ -5,6 +5,7 @@ export {
   type Recording,
 } from './dead-letter-office.ts';
 export { Delivery } from './delivery.ts';
+export { FaultSwitches } from './fault-switches.ts';
 export { SET_BASED } from './handlers.ts';
 export { Inbox } from './inbox.ts';
 export { Live } from './live.ts';
@@ -13,6 +14,6 @@ export { messagingMigrations } from './messaging.migrations.ts';
 export { MessagingModule } from './messaging.module.ts';
 export type { MessagingOptions } from './options.ts';
 export { Outbox } from './outbox.ts';
-export { MessagingStatus, type OutboxFigures } from './status.ts';
+export { MessagingStatus, type OutboxFigures, type QueueFigures } from './status.ts';
 export { Transactions, type RunOptions } from './transactions.ts';
 export { MessagingTransport, connectMessaging } from './transport.ts';

@@ -10,6 +10,7 @@ import {
 import { ConsumeConnection, PublishConnection } from './broker-connection.ts';
 import { DeadLetterOffice } from './dead-letter-office.ts';
 import { DeadLetters } from './dead-letters.ts';
+import { FaultSwitches } from './fault-switches.ts';
 import { Inbox } from './inbox.ts';
 import { Live } from './live.ts';
 import { MessagingMetrics } from './metrics.ts';
@@ -70,7 +71,10 @@ class Background implements OnApplicationBootstrap, OnApplicationShutdown {
 @Module({})
 export class MessagingModule {
   static forRoot(options: MessagingOptions): DynamicModule {
-    const offered = [Transactions, Outbox, Inbox, Live, MessagingStatus, MessagingTransport, DeadLetterOffice];
+    const offered = [
+      ...[Transactions, Outbox, Inbox, Live],
+      ...[MessagingStatus, MessagingTransport, DeadLetterOffice, FaultSwitches],
+    ];
     const inside = [
       MessagingMetrics,
       PublishConnection,

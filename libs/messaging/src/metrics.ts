@@ -22,7 +22,7 @@ type TableFigures = Record<'depth' | 'age' | 'dead', number>;
 export class MessagingMetrics {
   // A meter asked for before the SDK is set up stays mute; the application sets it up before Nest creates this.
   private readonly meter = metrics.getMeter('@cabstand/messaging');
-  readonly published = this.meter.createCounter('messaging.published', {
+  private readonly published = this.meter.createCounter('messaging.published', {
     description: 'Events that the broker confirmed',
   });
   readonly refused = this.meter.createCounter('messaging.refused', {
@@ -38,13 +38,16 @@ export class MessagingMetrics {
     description: 'Deliveries by outcome: done, retried, dead, abandoned',
   });
   readonly handlerDuration = this.meter.createHistogram('messaging.handler.duration', SECONDS);
-  readonly lag = this.meter.createHistogram('messaging.lag', {
+  private readonly lag = this.meter.createHistogram('messaging.lag', {
     ...SECONDS,
     description: 'From when an event was committed until it was handled',
   });
   readonly reconnects = this.meter.createCounter('messaging.reconnects', {
     description: 'Connections to the broker that were lost',
   });
+  /** What operators read of this process: instruments only take values. */
+  readonly totals = { published: 0, handled: 0 };
+  readonly lastHandled = new Map<string, { at: Date; lagS: number }>();
   private readonly typeLabels: ReadonlyMap<unknown, Attributes>;
   private figures: Promise<TableFigures | undefined> | undefined;
   private figuresReadAt = 0;
@@ -80,6 +83,17 @@ export class MessagingMetrics {
   /** A type that comes from outside would make a time series of each forgery. */
   typeLabel(type: unknown): Attributes {
     return this.typeLabels.get(type) ?? UNKNOWN;
+  }
+
+  notePublished(type: Attributes): void {
+    this.totals.published++;
+    this.published.add(1, type);
+  }
+
+  noteHandled(queue: string, lagS: number, type: Attributes): void {
+    this.totals.handled++;
+    this.lastHandled.set(queue, { at: new Date(), lagS });
+    this.lag.record(lagS, type);
   }
 
   /** `read` gives undefined for what isn't known: no value is better than a wrong one. */

@@ -53,6 +53,7 @@ export class Relay {
   private readonly publisher: ConfirmedPublisher;
   private readonly probe = { nextAt: 0, everyMs: PROBE_EVERY_MS.shortest, rows: PROBE_ROWS };
   private reader: OutboxReader | null = null;
+  paused = false;
   private running: Promise<void> | undefined;
   private flushUntil = 0;
   private askedToKeep: number | undefined;
@@ -88,6 +89,16 @@ export class Relay {
   /** To call after a commit: the same function for the same partition, so that many events wake once. */
   wakeFor(partition: number): () => void {
     return this.wakers[partition] ?? (() => undefined);
+  }
+
+  /** Events stay in the outbox until it is resumed, or the process stops. */
+  pause(): void {
+    this.paused = true;
+  }
+
+  resume(): void {
+    this.paused = false;
+    this.bell.ring();
   }
 
   private onReady(): void {
@@ -139,6 +150,7 @@ export class Relay {
 
   /** One round. Answers whether there was nothing to do. */
   private async work(): Promise<boolean> {
+    if (this.paused && !this.stopping.signal.aborted) return true;
     if (!this.publisher.ready) {
       // A replica that reaches the broker may have the partitions.
       await this.closeReader();
@@ -235,6 +247,7 @@ export class Relay {
       'messaging.operation.type': 'send',
       'messaging.destination.name': row.exchange,
       'messaging.message.id': row.id,
+      'cloudevents.event_subject': row.subject,
     };
     const span = this.tracer.startSpan(
       `publish ${row.type}`,
@@ -252,7 +265,7 @@ export class Relay {
       failPoint('relay.after-confirm');
       span.setAttribute('messaging.outcome', outcome);
       if (outcome === 'confirmed') {
-        this.metrics.published.add(1, type);
+        this.metrics.notePublished(type);
         this.metrics.confirmDuration.record((performance.now() - startedAt) / 1_000);
         this.metrics.publishLatency.record((Date.now() - row.occurredAt.getTime()) / 1_000, type);
       } else if (outcome !== 'lost') {

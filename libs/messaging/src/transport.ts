@@ -49,7 +49,8 @@ export class MessagingTransport extends Server implements CustomTransportStrateg
   private readonly retries: Retries;
   private stopping = false;
   private readonly inFlight = new Set<Promise<Work[]>>();
-  private consumers: KeptChannel[] = [];
+  private readonly consumers = new Map<string, KeptChannel>();
+  private readonly inHand = new Map<string, () => number>();
 
   constructor(
     private readonly settings: MessagingSettings,
@@ -74,7 +75,7 @@ export class MessagingTransport extends Server implements CustomTransportStrateg
     } catch (error) {
       return callback(error);
     }
-    this.consumers = queuesOf(this.settings).map((subscription) => this.consume(subscription));
+    for (const { queue } of queuesOf(this.settings)) this.startConsumer(queue);
     this.connection.start();
     this.publishConnection.start();
     callback();
@@ -83,13 +84,36 @@ export class MessagingTransport extends Server implements CustomTransportStrateg
   /** Takes nothing new and finishes what is under way. */
   async close(): Promise<void> {
     this.stopping = true;
-    const cancelled = Promise.all(this.consumers.map((consumer) => consumer.cancel()));
+    const consumers = [...this.consumers.values()];
+    const cancelled = Promise.all(consumers.map((consumer) => consumer.cancel()));
     await within(
       FINISH_MS,
       cancelled.then(() => Promise.all(this.inFlight)),
     );
-    await Promise.all(this.consumers.map((consumer) => consumer.close()));
+    await Promise.all(consumers.map((consumer) => consumer.close()));
     this.retries.stop();
+  }
+
+  /** Whether it wants messages of the queue; the broker may have none, or be away. */
+  consumes(queue: string): boolean {
+    return this.consumers.has(queue);
+  }
+
+  /** Messages of the queue that were handed out to this process and are not settled. */
+  inHandOf(queue: string): number {
+    return this.inHand.get(queue)?.() ?? 0;
+  }
+
+  /** Messages wait in the queue from now on. Those in hand are handed out again, and the inbox knows what took effect. */
+  async stopConsumer(queue: string): Promise<void> {
+    const consumer = this.consumers.get(queue);
+    this.consumers.delete(queue);
+    await consumer?.close();
+  }
+
+  startConsumer(queue: string): void {
+    const subscription = queuesOf(this.settings).find((each) => each.queue === queue);
+    if (subscription && !this.consumes(queue)) this.consumers.set(queue, this.consume(subscription));
   }
 
   on(): never {
@@ -105,6 +129,7 @@ export class MessagingTransport extends Server implements CustomTransportStrateg
     const workers = new Workers<Work>(concurrency, largestBatch, (works) => this.process(works));
     let unsettled = new Set<number>();
     let current: AbortSignal | undefined;
+    this.inHand.set(subscription.queue, () => (current?.aborted ? 0 : unsettled.size));
     return this.connection.consume(subscription.queue, prefetch, (message, channel, closed) => {
       // Each channel counts its deliveries from 1.
       if (closed !== current) unsettled = new Set();
@@ -223,11 +248,11 @@ export class MessagingTransport extends Server implements CustomTransportStrateg
   }
 
   private settle(works: Work[], outcome: 'done' | 'retried' | 'dead' | 'kept'): void {
-    for (const { read } of works) {
+    for (const { read, subscription } of works) {
       const type = this.metrics.typeLabel(read?.valid ? read.envelope.type : undefined);
       this.metrics.handled.add(1, { ...type, outcome });
       if (outcome !== 'done' || !read?.valid) continue;
-      this.metrics.lag.record((Date.now() - Date.parse(read.envelope.time)) / 1_000, type);
+      this.metrics.noteHandled(subscription.queue, (Date.now() - Date.parse(read.envelope.time)) / 1_000, type);
     }
     failPoint(outcome === 'done' ? 'handler.before-ack' : 'retry.before-ack');
     if (outcome !== 'kept') acknowledge(works.filter(({ closed }) => !closed.aborted));

@@ -76,6 +76,10 @@ export const baseConfig = {
   LIMITS: limitsVariable().describe('Calls allowed: `local`, `production`, or changes to one: production,read=900/1m'),
   STREAMS_PER_PRINCIPAL: wholeNumber(100, 1).describe('Streams that one principal may hold open at this process'),
   STREAMS_PER_REPLICA: wholeNumber(10_000, 1).describe('Streams that this process holds open'),
+  FAULT_SWITCHES: z
+    .enum(['on', 'off'])
+    .default('off')
+    .describe('Lets operators stop consumers and the relay on purpose; never where people are served'),
   DATABASE_URL: url(/^postgres(ql)?$/, 'postgres://user:password@host:5432/name').describe('PostgreSQL database'),
   DATABASE_POOL_SIZE: wholeNumber(10, 2).describe('Connections that the service may hold'),
   KEY_ENCRYPTION_KEY: keyRingVariable().describe(

@@ -7,6 +7,7 @@ import { IdempotencyInterceptor } from './idempotency.ts';
 import { Jobs } from './jobs.ts';
 import { NoBodyInterceptor } from './no-body.ts';
 import { AccessReasonInterceptor } from './ops/access-reason.ts';
+import { FaultController, FaultSettings } from './ops/fault.controller.ts';
 import { OpsController } from './ops/ops.controller.ts';
 import { OpsService } from './ops/ops.service.ts';
 import { ProblemFilter } from './problem.filter.ts';
@@ -19,7 +20,7 @@ export class DefaultsModule {
   static around(
     service: Type | DynamicModule,
     requests: RequestTrace,
-    config: Pick<BaseConfig, 'LIMITS' | 'STREAMS_PER_PRINCIPAL' | 'STREAMS_PER_REPLICA'>,
+    config: Pick<BaseConfig, 'FAULT_SWITCHES' | 'LIMITS' | 'STREAMS_PER_PRINCIPAL' | 'STREAMS_PER_REPLICA'>,
     streams: Partial<StreamSettings> = {},
   ): DynamicModule {
     const open = { mostPerPrincipal: config.STREAMS_PER_PRINCIPAL, most: config.STREAMS_PER_REPLICA };
@@ -27,12 +28,13 @@ export class DefaultsModule {
       module: DefaultsModule,
       global: true,
       imports: [service],
-      controllers: [OpsController],
+      controllers: [OpsController, ...(config.FAULT_SWITCHES === 'on' ? [FaultController] : [])],
       providers: [
         Jobs,
         EventStreams,
         OpsService,
         { provide: RequestTrace, useValue: requests },
+        { provide: FaultSettings, useValue: new FaultSettings(config.FAULT_SWITCHES) },
         { provide: LimitSettings, useValue: config.LIMITS },
         { provide: StreamSettings, useValue: Object.assign(new StreamSettings(), open, streams) },
         { provide: APP_FILTER, useClass: ProblemFilter },

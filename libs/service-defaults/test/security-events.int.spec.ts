@@ -1,4 +1,4 @@
-import { SecurityEvents, type FloodKind } from '@cabstand/auth';
+import { SecurityEvents, SecurityLog, type FloodKind } from '@cabstand/auth';
 import { createTestIssuer, eventually, openMessages, type TestMessages } from '@cabstand/testing';
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
@@ -30,6 +30,12 @@ afterAll(async () => {
 
 const events = () => service.app.get(SecurityEvents);
 const told = (type: string) => messages.published.filter((event) => event.type === `security.${type}`);
+/** The newest, as operators read it. */
+async function listed(limit = 1): Promise<Record<string, unknown>[]> {
+  const headers = { authorization: `Bearer ${await world.issuer.token('operator', 'reader')}` };
+  const response = await call('GET', `/v1/ops/security-events?limit=${limit}`, headers);
+  return ((await response.json()) as { items: Record<string, unknown>[] }).items;
+}
 const call = (method: string, path: string, headers: Record<string, string>) =>
   fetch(service.url + path, { method, headers });
 const times = <T>(count: number, fn: (i: number) => Promise<T>) =>
@@ -88,6 +94,8 @@ describe('a flood', () => {
     expect(Object.keys(payload).sort()).toEqual(
       [...(status === 403 ? ['issuer', 'subject'] : ['network']), 'count', 'reportId', 'since', 'until'].sort(),
     );
+    const { issuer = null, subject: whose = null } = payload as { issuer?: string; subject?: string };
+    expect(await listed()).toMatchObject([{ type: `security.${kind}`, count: 60, issuer, subject: whose }]);
     await events().report();
     expect(told(kind)).toHaveLength(1);
   });
@@ -114,6 +122,17 @@ test('of many sides costs no more than 51 events', async () => {
     .slice(before)
     .map(({ payload }) => payload);
   expect(counts.filter(({ network }) => network === undefined)).toEqual([expect.objectContaining({ count: 4_950 })]);
+});
+
+test('forgets the oldest of many, so that attackers fill no disk', async () => {
+  await database.query(`INSERT INTO security_events (id, at, type, count)
+    SELECT ('00000000-0000-7000-8000-' || lpad(i::text, 12, '0'))::uuid, now(), 'security.login-failed', i
+    FROM generate_series(1, 10050) AS i`);
+  const [newest] = await listed();
+  await service.app.get(SecurityLog).prune();
+  const { rows } = await database.query('SELECT count(*)::int FROM security_events');
+  expect(rows).toEqual([{ count: 10_000 }]);
+  expect(await listed()).toEqual([newest]);
 });
 
 test('is told later, when it cannot be written down now', async () => {

@@ -13,6 +13,7 @@ interface Row {
   headingDeg: number | null;
   speedMps: number | null;
   at: Date;
+  status: 'free' | 'offered' | 'on-trip';
   tripId: string | null;
 }
 
@@ -23,11 +24,11 @@ export class Fleet {
 
   source(principal: Principal): StreamSource {
     // What this stream has shown. Nothing to resume: whoever comes back sees everything anew.
-    const shownAt = new Map<string, number>();
+    const shown = new Map<string, string>();
     return {
       principal,
       allowed: () => fleetPolicy.allows(principal, 'follow', { kind: 'fleet' }),
-      read: async () => ({ events: await this.news(shownAt), cursor: null }),
+      read: async () => ({ events: await this.news(shown), cursor: null }),
       subscribe: ({ wake }) => {
         const timer = setInterval(wake, LOOK_EVERY_MS);
         return () => clearInterval(timer);
@@ -35,22 +36,25 @@ export class Fleet {
     };
   }
 
-  private async news(shownAt: Map<string, number>): Promise<StreamEvent[]> {
+  private async news(shown: Map<string, string>): Promise<StreamEvent[]> {
     const online: Row[] = await this.dataSource.query(
       `SELECT p.driver_id AS "driverId", p.lat, p.lng, p.heading_deg AS "headingDeg", p.speed_mps AS "speedMps", p.at,
+              CASE a.reserved_as WHEN 'trip' THEN 'on-trip' WHEN 'offer' THEN 'offered' ELSE 'free' END AS status,
               CASE a.reserved_as WHEN 'trip' THEN a.reserved_trip_id END AS "tripId"
          FROM availability a JOIN positions p ON p.driver_id = a.driver_id WHERE a.status = 'online'`,
     );
     const events: StreamEvent[] = [];
     for (const { lat, lng, ...row } of online) {
-      if (shownAt.get(row.driverId) === row.at.getTime()) continue;
-      shownAt.set(row.driverId, row.at.getTime());
+      // Whoever is offered a trip may well stand still.
+      const news = `${row.at.getTime()} ${row.status}`;
+      if (shown.get(row.driverId) === news) continue;
+      shown.set(row.driverId, news);
       events.push({ event: 'position', data: { ...row, position: { lat, lng } } });
     }
     const still = new Set(online.map(({ driverId }) => driverId));
-    for (const driverId of shownAt.keys()) {
+    for (const driverId of shown.keys()) {
       if (still.has(driverId)) continue;
-      shownAt.delete(driverId);
+      shown.delete(driverId);
       events.push({ event: 'driver-offline', data: { driverId } });
     }
     return events;

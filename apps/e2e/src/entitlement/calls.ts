@@ -90,6 +90,8 @@ const account = (role: AccountRole): Record<string, Call> => ({
 const ops = (service: ServiceName): Record<string, Call> => {
   const letter = async ({ seeds }: Scene) => ({ path: { id: await seeds.deadLetter(service) } });
   return {
+    'GET /v1/ops/status': { role: 'operator' },
+    'GET /v1/ops/security-events': { role: 'operator' },
     'GET /v1/ops/outbox': { role: 'operator' },
     'GET /v1/ops/dead-letters': { role: 'operator' },
     'GET /v1/ops/dead-letters/{id}': { role: 'operator', prepare: letter },
@@ -99,6 +101,14 @@ const ops = (service: ServiceName): Record<string, Call> => {
       role: 'operator',
       prepare: async (scene) => ({ ...(await letter(scene)), body: { reason: 'a test' } }),
     },
+    'PUT /v1/ops/faults/consumers/{queue}': {
+      role: 'operator',
+      prepare: () => ({
+        path: { queue: `${service}.${service === 'trip' ? 'driver' : 'trip'}-events` },
+        body: { state: 'running' },
+      }),
+    },
+    'PUT /v1/ops/faults/relay': { role: 'operator', prepare: () => ({ body: { state: 'running' } }) },
   };
 };
 
@@ -121,6 +131,7 @@ export const CALLS: Record<ServiceName, Record<string, Call>> = {
   },
   trip: {
     ...ops('trip'),
+    'GET /v1/ops/trip-figures': { role: 'operator' },
     'POST /v1/quotes': { role: 'passenger', prepare: () => ({ body: WAY }) },
     'POST /v1/trips': { role: 'passenger', prepare: quote },
     'GET /v1/trips': { role: 'passenger' },

@@ -1,7 +1,7 @@
 import { Authorize, CurrentPrincipal, type Principal } from '@cabstand/auth';
 import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { ApiAccessReason, ApiAnswer, ApiProblems } from '../openapi.ts';
-import { pageOf } from '../page.ts';
+import { pageOf, PageQuery } from '../page.ts';
 import {
   DeadLetterId,
   DeadLetterItem,
@@ -11,6 +11,8 @@ import {
   OutboxView,
   Replayed,
   ReplayRequest,
+  SecurityEventItem,
+  StatusView,
 } from './ops.dto.ts';
 import { opsPolicy } from './ops.policy.ts';
 import { OpsService } from './ops.service.ts';
@@ -20,12 +22,28 @@ import { OpsService } from './ops.service.ts';
 export class OpsController {
   constructor(private readonly ops: OpsService) {}
 
+  /** The service's messaging at a glance. */
+  @Get('status')
+  @Authorize(opsPolicy, 'read')
+  @ApiAnswer(200, StatusView)
+  readStatus(): Promise<StatusView> {
+    return this.ops.overview();
+  }
+
   /** Events that are committed here and not yet confirmed by the broker. */
   @Get('outbox')
   @Authorize(opsPolicy, 'read')
   @ApiAnswer(200, OutboxView)
   readOutbox(): Promise<OutboxView> {
     return this.ops.outbox();
+  }
+
+  /** What attackers tried, newest first; the newest 10,000 are kept. */
+  @Get('security-events')
+  @Authorize(opsPolicy, 'read')
+  @ApiAnswer(200, pageOf(SecurityEventItem))
+  listSecurityEvents(@Query({ schema: PageQuery }) query: PageQuery) {
+    return this.ops.securityEvents(query);
   }
 
   /** Newest first. */

@@ -1,4 +1,5 @@
-import type { DeadLetter, DeadLetterSummary, OutboxFigures } from '@cabstand/messaging';
+import type { DeadLetter, DeadLetterSummary, OutboxFigures, QueueFigures } from '@cabstand/messaging';
+import type { SecurityEventEntry } from '@cabstand/auth';
 import { z } from 'zod';
 import { PageQuery } from '../page.ts';
 import { masked } from './mask.ts';
@@ -21,6 +22,34 @@ export function outboxView(types: OutboxFigures[]): OutboxView {
   const oldestAgeS = Math.max(0, ...types.map((row) => row.oldestAgeS));
   return { depth: sum('depth'), oldestAgeS, refused: sum('refused'), waiting: sum('waiting'), types };
 }
+
+/** Null is what isn't known: the broker is away, or this process has not handled anything. */
+const QueueView = z.strictObject({
+  queue: z.string(),
+  waiting: Count.nullable(),
+  inHand: Count,
+  retrying: Count.nullable(),
+  consuming: z.boolean(),
+  lastHandled: z.strictObject({ at: z.iso.datetime(), lagS: z.number() }).nullable(),
+});
+
+/** The service at a glance. `process` and what a queue has `inHand` are of the replica that answers. */
+export const StatusView = z.strictObject({
+  process: z.strictObject({ id: z.uuid(), startedAt: z.iso.datetime(), published: Count, handled: Count }),
+  messaging: z.enum(['connected', 'disconnected']),
+  relay: z.enum(['running', 'paused']),
+  outbox: OutboxView.omit({ types: true }),
+  queues: z.array(QueueView),
+  deadLetters: Count,
+  /** Whether operators may break things here on purpose. */
+  faultSwitches: z.enum(['on', 'off']),
+});
+export type StatusView = z.infer<typeof StatusView>;
+
+export const queueView = ({ lastHandled, ...figures }: QueueFigures): z.infer<typeof QueueView> => ({
+  ...figures,
+  lastHandled: lastHandled && { at: lastHandled.at.toISOString(), lagS: lastHandled.lagS },
+});
 
 export const DeadLetterId = z.uuid();
 /** Where a page of dead letters ended. */
@@ -83,6 +112,21 @@ function jsonOf(body: Buffer): { bodyJson?: unknown } {
     return {};
   }
 }
+
+export const SecurityEventId = z.uuid();
+export const SecurityEventItem = z.strictObject({
+  id: z.uuid(),
+  at: z.iso.datetime(),
+  type: z.string(),
+  count: Count,
+  /** Who it was or whose account it is about; null where nobody had signed in. */
+  issuer: z.string().nullable(),
+  subject: z.string().nullable(),
+});
+export const securityEventItem = ({ at, ...entry }: SecurityEventEntry): z.infer<typeof SecurityEventItem> => ({
+  ...entry,
+  at: at.toISOString(),
+});
 
 export const ReplayRequest = z.strictObject({
   queue: Queue,

@@ -11,3 +11,6 @@ export const opsPolicy: Policy<DeadLetter, 'read' | 'replay' | 'discard', 'conte
   [{ role: 'operator', can: ['read', 'replay', 'discard'] }],
   [{ role: 'operator', sees: ['content'], withReason: true }],
 );
+
+/** Who may break a service on purpose, where that is switched on at all. */
+export const faultPolicy = definePolicy<{ kind: 'fault' }, 'switch'>('Fault', [{ role: 'operator', can: ['switch'] }]);

@@ -1,31 +1,61 @@
-import { OpsAudit, type Principal } from '@cabstand/auth';
+import { randomUUID } from 'node:crypto';
+import { OpsAudit, SecurityLog, type Principal } from '@cabstand/auth';
 import { DeadLetterOffice, MessagingStatus, type DeadLetterSummary, type Recording } from '@cabstand/messaging';
 import { Injectable } from '@nestjs/common';
-import { page, positionOf, type Page } from '../page.ts';
+import { page, positionOf, type Page, type PageQuery } from '../page.ts';
 import {
   cursorOf,
   DeadLetterCursor,
   deadLetterView,
   outboxView,
+  queueView,
+  SecurityEventId,
+  securityEventItem,
   type DeadLetterQuery,
   type DeadLetterView,
   type OutboxView,
   type Replayed,
   type ReplayRequest,
+  type StatusView,
 } from './ops.dto.ts';
+import { FaultSettings } from './fault.controller.ts';
 import { opsPolicy } from './ops.policy.ts';
 
 /** What operators do with the service's messages, and the record of who did it. */
 @Injectable()
 export class OpsService {
+  private readonly process = { id: randomUUID(), startedAt: new Date().toISOString() };
+
   constructor(
     private readonly status: MessagingStatus,
     private readonly office: DeadLetterOffice,
     private readonly audit: OpsAudit,
+    private readonly faults: FaultSettings,
+    private readonly securityLog: SecurityLog,
   ) {}
+
+  async overview(): Promise<StatusView> {
+    const { status } = this;
+    const [outbox, queues, deadLetters] = await Promise.all([this.outbox(), status.queues(), status.deadLetters()]);
+    const { types: _, ...depth } = outbox;
+    return {
+      process: { ...this.process, ...status.totals },
+      messaging: status.connected ? 'connected' : 'disconnected',
+      relay: status.relayPaused ? 'paused' : 'running',
+      outbox: depth,
+      queues: queues.map(queueView),
+      deadLetters,
+      faultSwitches: this.faults.switches,
+    };
+  }
 
   async outbox(): Promise<OutboxView> {
     return outboxView(await this.status.outbox());
+  }
+
+  async securityEvents(query: PageQuery) {
+    const found = await this.securityLog.list(query.limit + 1, positionOf(query, SecurityEventId));
+    return page(found.map(securityEventItem), query.limit, ({ id }) => id);
   }
 
   async list({ queue, ...query }: DeadLetterQuery): Promise<Page<DeadLetterSummary>> {
