@@ -21,6 +21,13 @@ export const Config = z.object({
   OPERATOR_CLIENT_ID: z.string().default('cabstand-web').describe('What the pages are to that provider'),
   TLS_CERT_FILE: z.string().optional().describe('Certificate; with it and its key, the server speaks HTTPS'),
   TLS_KEY_FILE: z.string().optional().describe('Its private key'),
+  TRUSTED_PROXIES: z
+    .string()
+    .default('')
+    .transform((text) => text.split(',').filter(Boolean))
+    .describe(
+      'Proxies whose X-Forwarded-For counts, with commas between; the services have to trust this server in turn',
+    ),
   IS_LOCAL: z.stringbool().default(false).describe('Whether the pages may show what is only for development'),
 });
 export type Config = z.infer<typeof Config>;
