@@ -1,4 +1,4 @@
-import { SERVICES, type ServiceName } from '@cabstand/contracts';
+import { SERVICES } from '@cabstand/contracts';
 import { z } from 'zod';
 import { load } from './load.ts';
 import { DEFAULT_PORTS } from './runtime/settings.ts';
@@ -43,11 +43,11 @@ function localRuns(): string {
   ].join('\n');
 }
 
-/** The variables of a service's `Config`, in the order in which they are declared. */
-async function variablesOf(service: ServiceName): Promise<Variable[]> {
-  const module = await load(`apps/${service}/src/config.ts`);
+/** The variables of the file's `Config`, in the order in which they are declared. */
+async function variablesOf(file: string): Promise<Variable[]> {
+  const module = await load(file);
   const schema = Object.values(module).find((value) => value instanceof z.ZodObject);
-  if (!schema) throw new Error(`apps/${service}/src/config.ts exports no zod object`);
+  if (!schema) throw new Error(`${file} exports no zod object`);
   return Object.entries(schema.shape as Record<string, z.ZodType>).map(([name, field]) => {
     const { default: byDefault } = z.toJSONSchema(field, { io: 'input', unrepresentable: 'any' });
     return {
@@ -72,7 +72,7 @@ function section(title: string, variables: Variable[]): string {
 /** The text of .env.example, from the schemas that read the environment. */
 export async function envExample(): Promise<string> {
   const services = await Promise.all(
-    SERVICES.map(async (service) => ({ service, variables: await variablesOf(service) })),
+    SERVICES.map(async (service) => ({ service, variables: await variablesOf(`apps/${service}/src/config.ts`) })),
   );
   const text = (variable: Variable) => JSON.stringify(variable);
   const [first, ...others] = services.map(({ variables }) => variables);
@@ -92,6 +92,8 @@ export async function envExample(): Promise<string> {
         variables.filter((variable) => !commonNames.has(text(variable))),
       ),
     ]),
+    '',
+    section('web, which serves the pages', await variablesOf('apps/web/server/config.ts')),
     '',
   ].join('\n');
 }

@@ -33,7 +33,10 @@ export class Start {
 /** An environment with a `.local` and ports of its own. */
 export async function startEnvironment(local: string) {
   const ports: Record<string, number> = {};
-  const variables = SERVICES.flatMap((s) => [`${s.toUpperCase()}_PORT`, `${s.toUpperCase()}_MANAGEMENT_PORT`]);
+  const variables = [
+    'WEB_PORT',
+    ...SERVICES.flatMap((s) => [`${s.toUpperCase()}_PORT`, `${s.toUpperCase()}_MANAGEMENT_PORT`]),
+  ];
   for (const variable of [...variables, 'POSTGRES_PORT', 'RABBITMQ_PORT', 'RABBITMQ_MANAGEMENT_PORT'])
     ports[variable] = await freePort();
   // Nx would take the build for a part of the run that this test belongs to.

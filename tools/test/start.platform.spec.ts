@@ -31,6 +31,9 @@ describe('npm start', () => {
   it('lists each URL and shows trips being completed', async () => {
     for (const service of SERVICES)
       expect(start.output).toContain(`http://localhost:${ports[`${service.toUpperCase()}_PORT`]}/docs`);
+    expect(start.output).toContain(`http://localhost:${ports['WEB_PORT']} `);
+    expect(await answers('WEB_PORT', '/ride')).toBe(200);
+    expect(await answers('WEB_PORT', '/api/trip/openapi.json')).toBe(200);
     await eventually(() => expect(start.figure('completed')).toBeGreaterThan(0), { timeoutMs: 120_000, everyMs: 500 });
     expect(start.figure('drivers online')).toBe(6);
   });

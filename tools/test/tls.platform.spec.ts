@@ -46,6 +46,12 @@ describe('npm start -- --tls', () => {
     }
   });
 
+  it('serves the pages over HTTPS too, and reaches the services over it', async () => {
+    const response = await fetch(`https://localhost:${portOf('web')}/api/trip/openapi.json`);
+    expect(response.status).toBe(200);
+    expect(response.headers.get('strict-transport-security')).toContain('max-age');
+  });
+
   it('shows each caller the certificate of the service that it calls', async () => {
     for (const service of SERVICES) {
       const { cert, ca } = certificateFiles(local, service);

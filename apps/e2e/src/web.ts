@@ -21,6 +21,8 @@ const FLAGS = [
   ...['--headless', '--no-sandbox', '--disable-gpu', '--enable-unsafe-swiftshader', '--disable-quic', '--no-first-run'],
   ...['--disable-background-networking', '--disable-component-update', '--disable-sync'],
 ];
+/** Maps are drawn in software here: few pixels, and no more of them than needed. */
+const SMALL: BrowserContextOptions = { viewport: { width: 400, height: 640 }, reducedMotion: 'reduce' };
 /** What graphics drivers say in software has nothing to do with us. */
 const NOISE = /GPU stall|GL Driver Message/;
 
@@ -88,7 +90,7 @@ export class TestBrowser {
 
   /** A page of somebody who shares nothing with anybody else. `seed` is put into its session storage first. */
   async page(options: BrowserContextOptions = {}, seed: Record<string, unknown> = {}): Promise<Page> {
-    const context = await this.#browser.newContext({ baseURL: this.#url, ...options });
+    const context = await this.#browser.newContext({ ...SMALL, baseURL: this.#url, ...options });
     await context.addInitScript({ content: beforeAnything(seed) });
     const page = await context.newPage();
     page.setDefaultTimeout(PAGE_TIMEOUT_MS);

@@ -1,4 +1,5 @@
 import { eventually } from '@cabstand/testing';
+import { jest } from '@jest/globals';
 import type { Page } from 'playwright-core';
 import { newDriver, untilOffered, untilTrip } from '../src/people.ts';
 import { Platform } from '../src/platform.ts';
@@ -25,6 +26,9 @@ const SIZES = [
 const THEMES = ['light', 'dark'] as const;
 /** A map that shows nothing is one colour, and its picture next to nothing. */
 const BLANK_BYTES = 6_000;
+
+// Maps are drawn in software, and other tests may have the processor meanwhile.
+jest.setTimeout(120_000);
 
 let platform: Platform;
 let web: WebProcess;

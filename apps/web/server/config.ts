@@ -21,6 +21,13 @@ export const Config = z.object({
   OPERATOR_CLIENT_ID: z.string().default('cabstand-web').describe('What the pages are to that provider'),
   TLS_CERT_FILE: z.string().optional().describe('Certificate; with it and its key, the server speaks HTTPS'),
   TLS_KEY_FILE: z.string().optional().describe('Its private key'),
+  TRUSTED_PROXIES: z
+    .string()
+    .default('')
+    .transform((text) => text.split(',').filter(Boolean))
+    .describe(
+      'Proxies whose X-Forwarded-For counts, with commas between; the services have to trust this server in turn',
+    ),
   TRACES_URL: z
     .string()
     .refine((text) => /^https?:/.test(text) && text.includes('{tripId}'), 'must be a URL with {tripId} in it')

@@ -35,6 +35,7 @@ export async function createWebServer(config: Config, publicFolder: string): Pro
   const server = Fastify({
     logger: { level: 'warn' },
     https,
+    trustProxy: config.TRUSTED_PROXIES.length > 0 && config.TRUSTED_PROXIES,
     // Streams that are under way end with the server; pages connect again.
     forceCloseConnections: true,
   }) as unknown as FastifyInstance;
