@@ -1,4 +1,5 @@
 export * from './accounts.ts';
+export * from './browser/chromium.ts';
 export * from './install.ts';
 export * from './observability/promtool.ts';
 export * from './paths.ts';

@@ -39,7 +39,7 @@ export async function installPackage(name: string, units: string[], say: (line: 
     await promisify(execFile)(program, args, { maxBuffer: 64 * 1024 * 1024 });
   };
   // On a systemd machine the unit would be enabled for the next boot; a masked unit isn't.
-  if (existsSync('/run/systemd/system')) {
+  if (units.length > 0 && existsSync('/run/systemd/system')) {
     await run('systemctl', 'mask', ...units);
     say(`masked the system-wide server (undo: systemctl unmask ${units.join(' ')})`);
   }

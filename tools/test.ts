@@ -9,7 +9,14 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { ensurePromtool, removeStaleTestRuntimes, ROOT, startTestRuntime, testFolder } from '../infra/index.ts';
+import {
+  ensureChromium,
+  ensurePromtool,
+  removeStaleTestRuntimes,
+  ROOT,
+  startTestRuntime,
+  testFolder,
+} from '../infra/index.ts';
 import { addUp, failedTasks, readJestResults, tasksOf, type Tally } from './runtime/test-results.ts';
 import { bold, dim, green, Output, red, seconds, toolEnvironment } from './runtime/index.ts';
 
@@ -67,6 +74,9 @@ async function run(): Promise<boolean> {
   const tasks = await tasksOf(TARGETS);
   if (isPlatform) {
     await out.step('alerts', async () => ({ what: await ensurePromtool((line) => out.line(line)), value: null }));
+  }
+  if (!isPlatform) {
+    await out.step('browser', async () => ({ what: await ensureChromium((line) => out.line(line)), value: null }));
   }
   const runtime = await out.step('servers', startServers);
   const env = { ...toolEnvironment(), CABSTAND_TEST_RUNTIME: JSON.stringify(runtime), FORCE_COLOR: '0' };

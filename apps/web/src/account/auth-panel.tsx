@@ -6,6 +6,7 @@ import { ErrorNotice } from '../widgets/notice.tsx';
 import { Field } from '../widgets/field.tsx';
 import { useDraft } from '../widgets/use-draft.ts';
 import { register, type Registration } from './registration.ts';
+import { ActionButton } from '../widgets/action-button.tsx';
 
 const INTRODUCTIONS: Record<Member, string> = {
   passenger: 'A cab to wherever you want to be. The price is fixed before you ride.',
@@ -63,9 +64,9 @@ function SignInForm({ member }: { member: Member }) {
       />
       <Field name="password" label="Password" type="password" autoComplete="current-password" isRequired />
       <ErrorNotice error={signIn.error} />
-      <Button type="submit" className="button primary big" isPending={signIn.isPending}>
+      <ActionButton type="submit" className="button primary big" isPending={signIn.isPending}>
         {signIn.isPending ? 'Signing in…' : 'Sign in'}
-      </Button>
+      </ActionButton>
     </Form>
   );
 }
@@ -139,9 +140,9 @@ function RegistrationForm({ member, onTaken }: { member: Member; onTaken: () => 
           Go to sign-in
         </Button>
       )}
-      <Button type="submit" className="button primary big" isPending={registering.isPending}>
+      <ActionButton type="submit" className="button primary big" isPending={registering.isPending}>
         {registering.isPending ? 'Creating your account…' : 'Create account'}
-      </Button>
+      </ActionButton>
     </Form>
   );
 }

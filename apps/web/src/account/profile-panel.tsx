@@ -1,11 +1,12 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { Button, Form } from 'react-aria-components';
+import { Form } from 'react-aria-components';
 import { answerOf, asDriver, asPassenger, type Driver, type Passenger } from '../api/client.ts';
 import { ApiProblem } from '../api/problem.ts';
 import { sessions, type Member } from '../api/session.ts';
 import { ErrorNotice, Notice } from '../widgets/notice.tsx';
 import { Field } from '../widgets/field.tsx';
 import { useDraft } from '../widgets/use-draft.ts';
+import { ActionButton } from '../widgets/action-button.tsx';
 
 type Profile = Passenger | Driver;
 type Change = Pick<Profile, 'name' | 'phone'>;
@@ -54,9 +55,9 @@ export function ProfilePanel({ member }: { member: Member }) {
         </>
       )}
       <ErrorNotice error={leaving.error} />
-      <Button className="button" isPending={leaving.isPending} onPress={() => leaving.mutate()}>
+      <ActionButton className="button" isPending={leaving.isPending} onPress={() => leaving.mutate()}>
         Sign out
-      </Button>
+      </ActionButton>
     </>
   );
 }
@@ -99,9 +100,9 @@ function ProfileForm({ member, profile }: { member: Member; profile: Profile }) 
       />
       <ErrorNotice error={error} />
       {saving.isSuccess && Object.keys(typed).length === 0 && <Notice tone="good">Saved.</Notice>}
-      <Button type="submit" className="button primary" isPending={saving.isPending}>
+      <ActionButton type="submit" className="button primary" isPending={saving.isPending}>
         Save
-      </Button>
+      </ActionButton>
     </Form>
   );
 }

@@ -8,6 +8,7 @@ import { ErrorNotice } from '../widgets/notice.tsx';
 import { useNow } from '../widgets/use-now.ts';
 import { distance, money } from '../widgets/words.ts';
 import type { Offers } from './use-offers.ts';
+import { ActionButton } from '../widgets/action-button.tsx';
 
 /** How long offers are open unless the service is told otherwise (`DISPATCH_OFFER_TTL`); only the meter's scale. */
 const USUAL_MS = 15_000;
@@ -57,13 +58,13 @@ export function OfferCard({ offer, offers }: { offer: Offer; offers: Offers }) {
         <Button className="button big" isDisabled={answering.isPending} onPress={() => answering.mutate('decline')}>
           Decline
         </Button>
-        <Button
+        <ActionButton
           className="button primary big"
           isPending={answering.isPending}
           onPress={() => answering.mutate('accept')}
         >
           Accept
-        </Button>
+        </ActionButton>
       </div>
     </section>
   );

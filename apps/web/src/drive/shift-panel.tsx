@@ -10,6 +10,7 @@ import { EarningsLine } from './earnings.tsx';
 import { OfferCard } from './offer-card.tsx';
 import type { Shift } from './use-shift.ts';
 import { WorkCard } from './work-card.tsx';
+import { ActionButton } from '../widgets/action-button.tsx';
 
 /** What a driver does all day. */
 export function ShiftPanel({ shift }: { shift: Shift }) {
@@ -71,7 +72,7 @@ function EndedCard({ trip, onDone }: { trip: Trip; onDone: () => void }) {
       </p>
       {isCompleted && (
         <>
-          <Receipt trip={trip} />
+          <Receipt member="driver" trip={trip} />
           <RatingForm member="driver" tripId={trip.id} whom={trip.passenger?.firstName ?? 'your passenger'} />
         </>
       )}
@@ -113,13 +114,13 @@ function ShiftControls({ shift, isWorking }: { shift: Shift; isWorking: boolean 
           Drive fast
         </Switch>
       )}
-      <Button
+      <ActionButton
         className={isOnline ? 'button big' : 'button primary big'}
         isPending={shift.isChanging}
         onPress={() => shift.goOnline(!isOnline)}
       >
         {isOnline ? 'Go offline' : 'Go online'}
-      </Button>
+      </ActionButton>
       {isOnline && isWorking && (
         <p className="hint">Going offline lets you finish this trip, and brings no new ones.</p>
       )}

@@ -1,11 +1,11 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
-import { Button } from 'react-aria-components';
 import { answerOf, asDriver, type Point, type Trip } from '../api/client.ts';
 import { distanceM } from '../map/geometry.ts';
 import { askForNewestTrip, learnOfTrip } from '../trip/trips.ts';
 import { ConfirmButton } from '../widgets/confirm-button.tsx';
 import { ErrorNotice } from '../widgets/notice.tsx';
 import { distance, money } from '../widgets/words.ts';
+import { ActionButton } from '../widgets/action-button.tsx';
 
 type Action = 'arrive' | 'start' | 'complete' | 'cancel';
 
@@ -58,13 +58,13 @@ export function WorkCard({ trip, at }: { trip: Trip; at: Point }) {
           <strong className="numbers">{money(trip.fareMinor, trip.currency)}</strong>
         </p>
         <ErrorNotice error={acting.error} />
-        <Button
+        <ActionButton
           className={leftM > THERE_M ? 'button big' : 'button primary big'}
           isPending={acting.isPending}
           onPress={() => acting.mutate(action)}
         >
           {label}
-        </Button>
+        </ActionButton>
       </section>
       {trip.status !== 'in_progress' && (
         <ConfirmButton

@@ -14,7 +14,8 @@ export interface CityPlan {
 const HALF_M = 9_000;
 const BLOCK_M = 260;
 const STEP_M = 130;
-const RINGS_M = [380, 1_300, 2_700, 4_500, 6_800];
+const INNER_RING_M = 380;
+const RINGS_M = [INNER_RING_M, 1_300, 2_700, 4_500, 6_800];
 const AVENUES = 11;
 
 /** A street grid that has grown: straight here, bent there. */
@@ -62,14 +63,15 @@ function grid(): Feature<LineString>[] {
   });
 }
 
+function onRing(radiusM: number, angle: number): Position {
+  const r = radiusM * (1 + 0.05 * Math.sin(3 * angle + radiusM));
+  return at(r * Math.cos(angle) * 1.12, r * Math.sin(angle));
+}
+
 function rings(): Feature<LineString>[] {
   return RINGS_M.map((radiusM) =>
     line(
-      steps(0, 360, 4).map((degrees) => {
-        const angle = (degrees * Math.PI) / 180;
-        const r = radiusM * (1 + 0.05 * Math.sin(3 * angle + radiusM));
-        return at(r * Math.cos(angle) * 1.12, r * Math.sin(angle));
-      }),
+      steps(0, 360, 4).map((degrees) => onRing(radiusM, (degrees * Math.PI) / 180)),
       'avenue',
     ),
   );
@@ -78,10 +80,13 @@ function rings(): Feature<LineString>[] {
 function avenues(): Feature<LineString>[] {
   return steps(0, AVENUES - 1, 1).map((index) =>
     line(
-      steps(380, HALF_M, 200).map((r) => {
-        const angle = (index / AVENUES) * 2 * Math.PI + 0.12 * Math.sin(r / 1_600 + index);
-        return at(r * Math.cos(angle), r * Math.sin(angle));
-      }),
+      [
+        onRing(INNER_RING_M, (index / AVENUES) * 2 * Math.PI),
+        ...steps(700, HALF_M, 200).map((r) => {
+          const angle = (index / AVENUES) * 2 * Math.PI + 0.12 * Math.sin(r / 1_600 + index);
+          return at(r * Math.cos(angle) * 1.06, r * Math.sin(angle));
+        }),
+      ],
       'avenue',
     ),
   );

@@ -6,6 +6,7 @@ import { clock, distance, minutes, money } from '../widgets/words.ts';
 import { PlaceField } from './place-field.tsx';
 import { useRideDraft, type End } from './ride-draft.ts';
 import { useQuote, useRequest } from './use-request.ts';
+import { ActionButton } from '../widgets/action-button.tsx';
 
 const ENDS: { end: End; label: string }[] = [
   { end: 'pickup', label: 'Pickup' },
@@ -89,9 +90,9 @@ function QuoteCard({ quote, isPending, onRequest, onRenew }: QuoteCardProps) {
       </p>
       {leftS > 0 ? (
         <>
-          <Button className="button primary big" isPending={isPending} onPress={onRequest}>
+          <ActionButton className="button primary big" isPending={isPending} onPress={onRequest}>
             {isPending ? 'Requesting…' : 'Request this ride'}
-          </Button>
+          </ActionButton>
           <p className="hint numbers">
             The price is fixed, and held for {clock(leftS)}.
             {quote.distanceSource === 'estimate' && ' The way is estimated.'}

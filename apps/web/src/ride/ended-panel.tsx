@@ -30,7 +30,7 @@ export function EndedPanel({ trip, onDone, onAgain }: { trip: Trip; onDone: () =
       </div>
       {isCompleted && (
         <>
-          <Receipt trip={trip} />
+          <Receipt member="passenger" trip={trip} />
           <RatingForm member="passenger" tripId={trip.id} whom={trip.driver?.firstName ?? 'your driver'} />
         </>
       )}

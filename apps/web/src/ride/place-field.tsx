@@ -19,7 +19,7 @@ export function PlaceField({ label, kind, place, onChoose, onTakeCentre }: Place
   return (
     <div className="place">
       <Select className="field" value={known?.name ?? null} onChange={choose} placeholder="Choose a place">
-        <Label>
+        <Label className="label">
           <span className={`dot ${kind}`} aria-hidden="true" />
           {label}
         </Label>

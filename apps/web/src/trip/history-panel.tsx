@@ -1,10 +1,10 @@
 import { useInfiniteQuery } from '@tanstack/react-query';
-import { Button } from 'react-aria-components';
 import { answerOf, tripsOf, type Trip } from '../api/client.ts';
 import type { Member } from '../api/session.ts';
 import { ErrorNotice } from '../widgets/notice.tsx';
 import { dayAndTime, distance, money } from '../widgets/words.ts';
 import { historyKey } from './trips.ts';
+import { ActionButton } from '../widgets/action-button.tsx';
 
 const PAGE_SIZE = 10;
 const OUTCOMES: Record<Trip['status'], string> = {
@@ -41,9 +41,13 @@ export function HistoryPanel({ member, hint }: { member: Member; hint: string })
         ))}
       </ul>
       {history.hasNextPage && (
-        <Button className="button" isPending={history.isFetchingNextPage} onPress={() => void history.fetchNextPage()}>
+        <ActionButton
+          className="button"
+          isPending={history.isFetchingNextPage}
+          onPress={() => void history.fetchNextPage()}
+        >
           Earlier trips
-        </Button>
+        </ActionButton>
       )}
     </>
   );

@@ -1,5 +1,5 @@
 import { useMutation } from '@tanstack/react-query';
-import { Button, Form } from 'react-aria-components';
+import { Form } from 'react-aria-components';
 import { answerOf, tripsOf } from '../api/client.ts';
 import { ApiProblem } from '../api/problem.ts';
 import type { Member } from '../api/session.ts';
@@ -7,6 +7,7 @@ import { Field } from '../widgets/field.tsx';
 import { ErrorNotice, Notice } from '../widgets/notice.tsx';
 import { StarRating } from '../widgets/star-rating.tsx';
 import { useDraft } from '../widgets/use-draft.ts';
+import { ActionButton } from '../widgets/action-button.tsx';
 
 interface RatingFormProps {
   member: Member;
@@ -50,9 +51,9 @@ export function RatingForm({ member, tripId, whom }: RatingFormProps) {
         onChange={(comment) => setDraft({ ...draft, comment })}
       />
       <ErrorNotice error={rating.error} />
-      <Button type="submit" className="button" isDisabled={draft.stars === 0} isPending={rating.isPending}>
+      <ActionButton type="submit" className="button" isDisabled={draft.stars === 0} isPending={rating.isPending}>
         Send rating
-      </Button>
+      </ActionButton>
     </Form>
   );
 }

@@ -1,8 +1,9 @@
 import type { Trip } from '../api/client.ts';
+import type { Member } from '../api/session.ts';
 import { distance, minutes, money, timeOfDay } from '../widgets/words.ts';
 
 /** What a completed trip was, and cost. */
-export function Receipt({ trip }: { trip: Trip }) {
+export function Receipt({ member, trip }: { member: Member; trip: Trip }) {
   const { fareMinor, currency, distanceM, startedAt, completedAt, driver, passenger } = trip;
   const tookS = startedAt && completedAt ? (Date.parse(completedAt) - Date.parse(startedAt)) / 1_000 : trip.durationS;
   return (
@@ -24,7 +25,7 @@ export function Receipt({ trip }: { trip: Trip }) {
             </dd>
           </>
         )}
-        {driver && (
+        {member === 'passenger' && driver && (
           <>
             <dt>Driver</dt>
             <dd>
@@ -32,7 +33,7 @@ export function Receipt({ trip }: { trip: Trip }) {
             </dd>
           </>
         )}
-        {passenger && (
+        {member === 'driver' && passenger && (
           <>
             <dt>Passenger</dt>
             <dd>{passenger.firstName}</dd>

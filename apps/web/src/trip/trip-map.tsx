@@ -41,7 +41,12 @@ export default function TripMap(props: TripMapProps) {
     ];
   }, [theme, pickup, dropoff, cab, cabTarget]);
   const points = [pickup, dropoff].filter((point) => point !== null);
-  const frame = { key: JSON.stringify(points), points: points.length > 1 ? points : [] };
+  // The cab is brought into view when it sets out, and then drives as it likes.
+  const approach = cab && cabTarget ? [cab.at] : [];
+  const frame = {
+    key: JSON.stringify([points, cabTarget, approach.length]),
+    points: points.length > 1 ? [...points, ...approach] : [],
+  };
   return (
     <>
       <MapCanvas layers={layers} frame={frame} {...canvas}>

@@ -1,5 +1,6 @@
 import { useState } from 'react';
 import { Button } from 'react-aria-components';
+import { ActionButton } from './action-button.tsx';
 
 interface ConfirmButtonProps {
   label: string;
@@ -27,9 +28,9 @@ export function ConfirmButton({ label, question, yes, no, isPending, onConfirm }
         <Button className="button" onPress={() => setIsAsking(false)} autoFocus>
           {no}
         </Button>
-        <Button className="button danger" isPending={isPending} onPress={onConfirm}>
+        <ActionButton className="button danger" isPending={isPending} onPress={onConfirm}>
           {yes}
-        </Button>
+        </ActionButton>
       </div>
     </div>
   );

@@ -11,7 +11,7 @@ export function StarRating({ stars, onChange }: { stars: number; onChange: (star
       value={stars === 0 ? null : String(stars)}
       onChange={(value) => onChange(Number(value))}
     >
-      <Label>Stars</Label>
+      <Label className="label">Stars</Label>
       <div className="stars">
         {STARS.map((value) => (
           <Radio
