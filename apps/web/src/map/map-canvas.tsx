@@ -3,7 +3,16 @@ import type { Layer } from '@deck.gl/core';
 import { LngLatBounds, Map as MapLibre, NavigationControl, setWorkerUrl } from 'maplibre-gl';
 import 'maplibre-gl/dist/maplibre-gl.css';
 import workerUrl from 'maplibre-gl/dist/maplibre-gl-worker.mjs?worker&url';
-import { createContext, useContext, useEffect, useEffectEvent, useRef, useState, type ReactNode } from 'react';
+import {
+  createContext,
+  useContext,
+  useEffect,
+  useEffectEvent,
+  useRef,
+  useState,
+  type ReactNode,
+  type RefObject,
+} from 'react';
 import type { Point } from '../api/client.ts';
 import { usePageConfig } from '../page-config.ts';
 import { useTheme } from '../layout/theme.ts';
@@ -25,6 +34,8 @@ export const useMap = (): MapLibre => {
 export interface MapCanvasProps {
   /** deck.gl layers over the map; keep the array while nothing has changed. */
   layers?: Layer[];
+  /** The layers of each frame, for what moves all the time: React is left out of it. Keep the function while it draws the same. */
+  draw?: (nowMs: number) => Layer[];
   /** Brings these points into view, whenever `key` changes. */
   frame?: { key: string; points: Point[] };
   centre?: Point;
@@ -39,6 +50,7 @@ export interface MapCanvasProps {
 /** Only for modules that are loaded when a map is needed (MapFrame): this brings MapLibre and deck.gl with it. */
 export function MapCanvas({
   layers,
+  draw,
   frame,
   centre = CITY_CENTRE,
   zoom = 13,
@@ -90,8 +102,10 @@ export function MapCanvas({
   }, [map, theme, mapStyleUrl]);
 
   useEffect(() => {
-    if (map) overlay.current?.setProps({ layers: layers ?? [] });
-  }, [map, layers]);
+    if (map && !draw) overlay.current?.setProps({ layers: layers ?? [] });
+  }, [map, layers, draw]);
+
+  useFrames(map, overlay, draw);
 
   const framed = useRef<string | undefined>(undefined);
   useEffect(() => {
@@ -105,6 +119,17 @@ export function MapCanvas({
       {map && <MapContext value={map}>{children}</MapContext>}
     </div>
   );
+}
+
+function useFrames(map: MapLibre | null, overlay: RefObject<MapboxOverlay | null>, draw: MapCanvasProps['draw']): void {
+  useEffect(() => {
+    if (!map || !draw) return;
+    let frame = requestAnimationFrame(function next(nowMs) {
+      overlay.current?.setProps({ layers: draw(nowMs) });
+      frame = requestAnimationFrame(next);
+    });
+    return () => cancelAnimationFrame(frame);
+  }, [map, overlay, draw]);
 }
 
 const styleOf = (url: string | null, theme: Theme) => url ?? offlineStyle(theme);

@@ -1,24 +1,50 @@
-import { lazy } from 'react';
-import { Link } from 'wouter';
+import './operator.css';
+import { lazy, useEffect, useState } from 'react';
+import type { Trip } from '../api/client.ts';
 import { Stage } from '../layout/stage.tsx';
 import { MapFrame } from '../map/map-frame.tsx';
+import { Fleet } from './fleet.ts';
+import { OperatorGate } from './operator-gate.tsx';
+import { useOperatorApi } from './operator-api.ts';
+import { OperatorPanel } from './operator-panel.tsx';
+import { useTrips } from './watch.ts';
 
 const OperatorMap = lazy(() => import('./operator-map.tsx'));
+const NO_TRIPS: Trip[] = [];
 
 /** The city as those see it who run it. */
 export default function OperatorPage() {
+  const [fleet] = useState(() => new Fleet());
+  const [hasHexagons, setHasHexagons] = useState(true);
+  const [chosen, setChosen] = useState<string | null>(null);
+  const [trips, setTrips] = useState(NO_TRIPS);
   return (
     <Stage
       map={
         <MapFrame label="Map of the city">
-          <OperatorMap />
+          <OperatorMap fleet={fleet} trips={trips} hasHexagons={hasHexagons} chosen={chosen} />
         </MapFrame>
       }
     >
-      <h1>The city</h1>
-      <p>
-        <Link href="/ride">Take a ride</Link> or <Link href="/drive">drive</Link>.
-      </p>
+      <OperatorGate>
+        <Follow fleet={fleet} onTrips={setTrips} />
+        <OperatorPanel {...{ fleet, hasHexagons, setHasHexagons, chosen, setChosen }} />
+      </OperatorGate>
     </Stage>
   );
+}
+
+/** Feeds the map, which is there before anybody has signed in. */
+function Follow({ fleet, onTrips }: { fleet: Fleet; onTrips: (trips: Trip[]) => void }) {
+  const { session } = useOperatorApi();
+  const { data } = useTrips();
+  useEffect(() => {
+    const leaving = new AbortController();
+    fleet.follow(session, leaving.signal).catch(() => undefined);
+    return () => leaving.abort();
+  }, [fleet, session]);
+  useEffect(() => {
+    if (data) onTrips(data.items);
+  }, [data, onTrips]);
+  return null;
 }

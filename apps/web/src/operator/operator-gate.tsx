@@ -1,0 +1,72 @@
+import { useEffect, useMemo, useState, useSyncExternalStore, type ReactNode } from 'react';
+import { Button } from 'react-aria-components';
+import { Link } from 'wouter';
+import { usePageConfig, type PageConfig } from '../page-config.ts';
+import { Notice } from '../widgets/notice.tsx';
+import { OperatorApi, OperatorApiProvider } from './operator-api.ts';
+import { OperatorSession } from './operator-session.ts';
+
+/** One for the page's life: coming and going between pages signs nobody in or out. */
+let session: OperatorSession | undefined;
+const sessionOf = ({ issuer, clientId }: NonNullable<PageConfig['operator']>) =>
+  (session ??= new OperatorSession(issuer, clientId));
+
+/** Shows its children to operators, and to everybody else the way to become one. */
+export function OperatorGate({ children }: { children: ReactNode }) {
+  const { operator } = usePageConfig();
+  if (operator) return <SignedIn session={sessionOf(operator)}>{children}</SignedIn>;
+  return (
+    <Welcome>
+      <Notice>
+        <p>No sign-in is set up here. Set OPERATOR_ISSUER to your identity provider to see the city live.</p>
+      </Notice>
+    </Welcome>
+  );
+}
+
+function SignedIn({ session, children }: { session: OperatorSession; children: ReactNode }) {
+  const state = useSyncExternalStore(session.subscribe, session.getState);
+  const api = useMemo(() => new OperatorApi(session), [session]);
+  const [hasFailed, setHasFailed] = useState(false);
+  const [isLeaving, setIsLeaving] = useState(false);
+  useEffect(() => {
+    session.resume().catch(() => setHasFailed(true));
+  }, [session]);
+  if (state === 'signed-in') return <OperatorApiProvider value={api}>{children}</OperatorApiProvider>;
+  if (state === 'unknown') {
+    return (
+      <Welcome>
+        <div className="progress" role="status" aria-label="Signing you in" />
+      </Welcome>
+    );
+  }
+  const signIn = () => {
+    setHasFailed(false);
+    setIsLeaving(true);
+    session.signIn().catch(() => {
+      setIsLeaving(false);
+      setHasFailed(true);
+    });
+  };
+  return (
+    <Welcome>
+      <p>Sign in as operator to see drivers, trips and messages live, and to look after what went wrong.</p>
+      {hasFailed && <Notice tone="bad">The identity provider cannot be reached. Try again in a moment.</Notice>}
+      <Button className="button primary big" isPending={isLeaving} onPress={signIn}>
+        {isLeaving ? 'Signing in…' : 'Sign in as operator'}
+      </Button>
+    </Welcome>
+  );
+}
+
+function Welcome({ children }: { children: ReactNode }) {
+  return (
+    <>
+      <h1>The city</h1>
+      {children}
+      <p className="muted">
+        Or <Link href="/ride">take a ride</Link>, or <Link href="/drive">drive</Link>.
+      </p>
+    </>
+  );
+}

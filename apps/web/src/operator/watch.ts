@@ -1,0 +1,126 @@
+import { useQueries, useQuery } from '@tanstack/react-query';
+import { answerOf } from '../api/client.ts';
+import { SERVICES, useOperatorApi, type OperatorApi, type Service } from './operator-api.ts';
+
+const EVERY_MS = 1_500;
+const SELDOM_MS = 3_000;
+const WINDOW_MS = 15_000;
+/** What doesn't answer is shown as such at once, and asked again by the next round. */
+const LIVE = { retry: false, staleTime: 0 } as const;
+
+async function statusOf(api: OperatorApi, service: Service) {
+  const status = await answerOf(api.of(service).GET('/v1/ops/status'));
+  note(service, status);
+  return status;
+}
+export type Status = Awaited<ReturnType<typeof statusOf>>;
+
+export interface Watched {
+  service: Service;
+  /** The last that it said. */
+  status: Status | undefined;
+  isAnswering: boolean;
+}
+
+/** Every service at a glance, again and again. */
+export function useServices(): Watched[] {
+  const api = useOperatorApi();
+  const found = useQueries({
+    queries: SERVICES.map((service) => ({
+      ...LIVE,
+      queryKey: ['ops', 'status', service],
+      queryFn: () => statusOf(api, service),
+      refetchInterval: EVERY_MS,
+    })),
+  });
+  return SERVICES.map((service, index) => ({
+    service,
+    status: found[index]!.data,
+    isAnswering: !found[index]!.isError,
+  }));
+}
+
+export function useFigures() {
+  const api = useOperatorApi();
+  return useQuery({
+    ...LIVE,
+    queryKey: ['ops', 'figures'],
+    queryFn: () => answerOf(api.trip.GET('/v1/ops/trip-figures')),
+    refetchInterval: SELDOM_MS,
+  });
+}
+
+/** The newest of all trips. */
+export function useTrips() {
+  const api = useOperatorApi();
+  return useQuery({
+    ...LIVE,
+    queryKey: ['ops', 'trips'],
+    queryFn: () => answerOf(api.trip.GET('/v1/trips', { params: { query: { limit: 100 } } })),
+    refetchInterval: SELDOM_MS,
+  });
+}
+
+/** Of all services, newest first. */
+export function useDeadLetters() {
+  const api = useOperatorApi();
+  return useQuery({
+    ...LIVE,
+    queryKey: ['ops', 'dead-letters'],
+    queryFn: async () => {
+      const pages = await Promise.all(
+        SERVICES.map(async (service) => {
+          const query = { limit: 50 };
+          const { items } = await answerOf(api.of(service).GET('/v1/ops/dead-letters', { params: { query } }));
+          return items.map((letter) => ({ ...letter, service }));
+        }),
+      );
+      return pages.flat().toSorted((a, b) => b.deadAt.localeCompare(a.deadAt));
+    },
+    refetchInterval: SELDOM_MS,
+  });
+}
+
+export function useSecurityEvents() {
+  const api = useOperatorApi();
+  return useQuery({
+    ...LIVE,
+    queryKey: ['ops', 'security'],
+    queryFn: async () => {
+      const pages = await Promise.all(
+        SERVICES.map(async (service) => {
+          const query = { limit: 50 };
+          const { items } = await answerOf(api.of(service).GET('/v1/ops/security-events', { params: { query } }));
+          return items.map((event) => ({ ...event, service }));
+        }),
+      );
+      return pages.flat().toSorted((a, b) => b.at.localeCompare(a.at));
+    },
+    refetchInterval: SELDOM_MS * 2,
+  });
+}
+
+interface Sample {
+  process: string;
+  published: number;
+  atMs: number;
+}
+const samples = new Map<Service, Sample[]>();
+
+/** Counters of another process begin anew. */
+function note(service: Service, { process }: { process: { id: string; published: number } }): void {
+  const sample = { process: process.id, published: process.published, atMs: performance.now() };
+  const before = (samples.get(service) ?? []).filter(
+    (each) => each.process === sample.process && sample.atMs - each.atMs <= WINDOW_MS,
+  );
+  samples.set(service, [...before, sample]);
+}
+
+/** What the brokers confirmed over the last seconds, as far as services answered; null until there are two answers. */
+export function eventsPerS(): number | null {
+  const rates = [...samples.values()].flatMap((looks) => {
+    const [first, last] = [looks[0]!, looks.at(-1)!];
+    return first === last ? [] : [((last.published - first.published) * 1_000) / (last.atMs - first.atMs)];
+  });
+  return rates.length === 0 ? null : rates.reduce((sum, rate) => sum + rate, 0);
+}
