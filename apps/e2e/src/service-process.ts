@@ -49,8 +49,13 @@ export class ServiceProcess {
         const { status } = await this.readiness();
         if (status !== 200) throw new Error(`${this.service} is not ready (${status}):\n${this.tail()}`);
       },
-      { timeoutMs: 30_000 },
+      { timeoutMs: 60_000 },
     );
+  }
+
+  /** Of the process that was started last. */
+  get pid(): number {
+    return this.#child!.pid!;
   }
 
   async readiness(): Promise<Readiness> {
