@@ -15,8 +15,14 @@ import type { Platform } from './platform.ts';
 const DIST = process.env.CABSTAND_DIST ?? join(ROOT, 'dist', 'apps');
 /** Kept by CI, for people to look at. */
 const SCREENSHOTS = join(ROOT, 'dist', 'results', 'screenshots');
+export const SCREENS = [
+  { name: 'phone', width: 380, height: 800 },
+  { name: 'desk', width: 1280, height: 800 },
+  { name: 'wall', width: 1920, height: 1080 },
+];
+export const THEMES = ['light', 'dark'] as const;
 /** For one thing to appear on a page, on a machine that is busy with other tests. */
-const PAGE_TIMEOUT_MS = 20_000;
+const PAGE_TIMEOUT_MS = 40_000;
 const FLAGS = [
   ...['--headless', '--no-sandbox', '--disable-gpu', '--enable-unsafe-swiftshader', '--disable-quic', '--no-first-run'],
   ...['--disable-background-networking', '--disable-component-update', '--disable-sync'],

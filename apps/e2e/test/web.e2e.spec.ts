@@ -15,15 +15,18 @@ import {
   requestRide,
   untilShown,
 } from '../src/web-people.ts';
-import { keepScreenshot, overflowPx, seriousFindings, storedText, TestBrowser, WebProcess } from '../src/web.ts';
+import {
+  keepScreenshot,
+  overflowPx,
+  SCREENS,
+  seriousFindings,
+  storedText,
+  TestBrowser,
+  THEMES,
+  WebProcess,
+} from '../src/web.ts';
 import { northOf } from '../src/places.ts';
 
-const SIZES = [
-  { name: 'phone', width: 380, height: 800 },
-  { name: 'desk', width: 1280, height: 800 },
-  { name: 'wall', width: 1920, height: 1080 },
-];
-const THEMES = ['light', 'dark'] as const;
 /** A map that shows nothing is one colour, and its picture next to nothing. */
 const BLANK_BYTES = 6_000;
 
@@ -252,10 +255,11 @@ describe('every page', () => {
       await page.emulateMedia({ colorScheme });
       await page.locator(`:root[data-theme=${colorScheme}]`).waitFor({ state: 'attached' });
       findings.push(...(await seriousFindings(page)));
-      for (const { name: size, width, height } of SIZES) {
+      for (const { name: size, width, height } of SCREENS) {
         await page.setViewportSize({ width, height });
-        await eventually(async () =>
-          expect((await page.locator('.map-canvas').screenshot()).length).toBeGreaterThan(BLANK_BYTES),
+        await eventually(
+          async () => expect((await page.locator('.map-canvas').screenshot()).length).toBeGreaterThan(BLANK_BYTES),
+          { timeoutMs: 40_000 },
         );
         await keepScreenshot(page, `${name}.${size}.${colorScheme}`);
         const tooWidePx = await overflowPx(page);

@@ -1,0 +1,145 @@
+import { eventually } from '@cabstand/testing';
+import pg from 'pg';
+import type { Page } from 'playwright-core';
+import { BrokerView, goodMessage, SOURCES } from '../src/messages.ts';
+import { acceptedTrip, drive, newDriver, newPassenger } from '../src/people.ts';
+import { northOf } from '../src/places.ts';
+import { NEAR_PICKUP, press, untilShown } from '../src/web-people.ts';
+import {
+  openTab,
+  operatorPage,
+  startOperatedPlatform,
+  untilAllAreUp,
+  type OperatedPlatform,
+} from '../src/web-operator.ts';
+import { keepScreenshot, overflowPx, SCREENS, seriousFindings, storedText, THEMES } from '../src/web.ts';
+
+const QUEUE = 'passenger.trip-events';
+const WAY = { pickup: NEAR_PICKUP, dropoff: northOf(NEAR_PICKUP, 1_000) };
+const FROM_TRIP = SOURCES.find(({ publisher }) => publisher === 'trip')!;
+
+let operated: OperatedPlatform;
+let page: Page;
+
+beforeAll(async () => {
+  operated = await startOperatedPlatform();
+  page = await operatorPage(operated.browser);
+}, 120_000);
+afterAll(async () => {
+  await operated?.stop();
+});
+afterEach(() => expect(operated.browser.complaints.splice(0)).toEqual([]));
+
+const figure = (name: string) => page.locator('.figure', { hasText: name }).locator('strong');
+const mapPicture = () => page.locator('.map-canvas').screenshot();
+
+it('signs the operator in, keeps no token where a script finds it, and shows drivers as they move', async () => {
+  const { api } = await newDriver(operated.platform.urls, NEAR_PICKUP);
+  await page.locator('.map-canvas[data-ready]').waitFor();
+  await eventually(async () => expect(await figure('Drivers online').textContent()).toBe('1'));
+  expect(await storedText(page)).not.toMatch(/eyJ/);
+  expect(page.url()).not.toContain('code=');
+
+  const before = await mapPicture();
+  await api.report([{ ...northOf(NEAR_PICKUP, 700), at: new Date().toISOString() }]);
+  await eventually(async () => expect((await mapPicture()).equals(before)).toBe(false));
+
+  await page.reload();
+  await eventually(async () => expect(await figure('Drivers online').textContent()).toBe('1'));
+  await api.goOffline();
+  await eventually(async () => expect(await figure('Drivers online').textContent()).toBe('0'));
+});
+
+it('follows a trip’s messages over three services', async () => {
+  const { urls } = operated.platform;
+  const [passenger, driver] = [await newPassenger(urls), await newDriver(urls, NEAR_PICKUP)];
+  const { id } = await acceptedTrip(passenger.api, driver.api, WAY);
+  await drive(driver.api, id);
+  await openTab(page, 'Trips');
+  await page.getByRole('button', { name: 'completed' }).click();
+  await untilShown(page, id);
+  const flow = page.getByRole('list', { name: 'What happened, in order' });
+  for (const step of [
+    /^tripHTTP call POST \/v1\/trips/,
+    /^tripwaited in trip’s outbox/,
+    /^trippublished trip\.requested → trip\.events/,
+    /^driverwaited in driver\.trip-events/,
+    /^driverhandled trip\.requested/,
+    /^passengerhandled trip\.requested/,
+    /^triphandled dispatch\.accepted/,
+  ])
+    await flow.locator('.step', { hasText: step }).first().waitFor();
+  await press(page, '← All trips');
+});
+
+it('shows a dead letter, and replays it', async () => {
+  const { body, options } = goodMessage(FROM_TRIP);
+  const database = new pg.Client({ connectionString: operated.platform.databases.passenger.url });
+  await database.connect();
+  await database.query(
+    `INSERT INTO dead_letters (id, queue, message_id, type, reason, attempts, history, properties, body)
+     VALUES (gen_random_uuid(), $1, $2, $3, 'handler-failed', 5, '[]', $4, $5)`,
+    [QUEUE, options.messageId, FROM_TRIP.type, JSON.stringify(options), body],
+  );
+  await openTab(page, 'Dead letters');
+  await untilShown(page, 'failed at every attempt');
+  await press(page, 'Show');
+  await page.getByLabel('Content').getByText('passengerId').waitFor();
+  await press(page, 'Replay');
+  await untilShown(page, `Sent to ${QUEUE} again`);
+  await untilShown(page, 'No dead letters');
+  await eventually(async () => {
+    const { rowCount } = await database.query('SELECT FROM inbox WHERE message_id = $1', [options.messageId]);
+    expect(rowCount).toBe(1);
+  });
+  await database.end();
+});
+
+it('sets poison aside, and discards it for a reason', async () => {
+  await openTab(page, 'Break things');
+  await page.getByRole('group', { name: QUEUE }).getByRole('button', { name: 'Inject poison' }).click();
+  await press(page, 'Look at the dead letters');
+  await untilShown(page, 'could not be read');
+  await press(page, 'Discard');
+  await page.getByLabel('Why discard it?').fill('it was poison');
+  await press(page, 'Discard for good');
+  await untilShown(page, 'Discarded, with your reason on record');
+  await untilShown(page, 'No dead letters');
+});
+
+it('lets messages wait while a consumer is stopped, and shows how they drain', async () => {
+  await openTab(page, 'Break things');
+  await untilAllAreUp(page);
+  const queue = page.getByRole('group', { name: QUEUE });
+  const depth = () => queue.locator('[data-depth]').textContent();
+  await queue.getByRole('button', { name: 'Stop consumer' }).click();
+  await queue.getByText('consumer stopped').waitFor();
+  const broker = await BrokerView.open(operated.platform);
+  for (let i = 0; i < 3; i++) await broker.publish('trip', goodMessage(FROM_TRIP));
+  await eventually(async () => expect(await depth()).toBe('3'));
+  await queue.getByRole('button', { name: 'Resume consumer' }).click();
+  await eventually(async () => expect(await depth()).toBe('0'));
+  await broker.expectEmpty(QUEUE);
+  await broker.close();
+});
+
+it.each(['City', 'Services', 'Trips', 'Dead letters', 'Security', 'Break things'])(
+  'is accessible at %s, and fits phones and walls',
+  async (tab) => {
+    await openTab(page, tab);
+    const findings: string[] = [];
+    for (const colorScheme of THEMES) {
+      await page.emulateMedia({ colorScheme });
+      await page.locator(`:root[data-theme=${colorScheme}]`).waitFor({ state: 'attached' });
+      findings.push(...(await seriousFindings(page)));
+      for (const { name: size, width, height } of SCREENS) {
+        await page.setViewportSize({ width, height });
+        await keepScreenshot(page, `operator-${tab.toLowerCase().replace(' ', '-')}.${size}.${colorScheme}`);
+        const tooWidePx = await overflowPx(page);
+        if (tooWidePx > 0) findings.push(`${size}: ${tooWidePx} px wider than the screen`);
+      }
+      await page.setViewportSize({ width: 400, height: 640 });
+    }
+    expect(findings).toEqual([]);
+  },
+);
