@@ -69,6 +69,7 @@ describe('pages', () => {
       mapStyleUrl: null,
       operator: null,
       isLocal: false,
+      tracesUrl: null,
     });
   });
 });
