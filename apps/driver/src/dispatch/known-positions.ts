@@ -23,7 +23,8 @@ interface Row {
 
 /**
  * Where drivers are, as far as this replica knows: a cache of the table of positions, which it rebuilds when it starts and
- * then reads what has changed, so that a search costs no query. A tenth of a second behind; who is free is not known here.
+ * then reads what has changed, so that a search costs no query. A tenth of a second behind what other replicas hear; who is
+ * free is not known here.
  */
 @Injectable()
 export class KnownPositions implements OnApplicationBootstrap {
@@ -49,6 +50,11 @@ export class KnownPositions implements OnApplicationBootstrap {
     return this.index.get(driverId);
   }
 
+  /** What this replica heard itself it need not read first: the driver can be found at once. */
+  heard(driverId: string, position: GeoPoint, at: Date): void {
+    if (this.take(driverId, position, at.getTime())) this.freed.announce();
+  }
+
   /** The nearest who were heard of lately: `count` of them, or all there are within `DISPATCH_MAX_PICKUP_M`. */
   nearest(pickup: GeoPoint, count: number): Located[] {
     return this.index.nearest(pickup, count, this.settings.maxPickupM, this.freshSinceMs());
@@ -57,19 +63,29 @@ export class KnownPositions implements OnApplicationBootstrap {
   private async look(): Promise<void> {
     const isLong = Date.now() - this.longLookAtMs > LONG_LOOK_EVERY_MS;
     const rows = await this.changed(isLong ? LONG_OVERLAP_MS : OVERLAP_MS);
-    const freshSinceMs = this.freshSinceMs();
     let hasNewcomer = false;
     for (const { driverId, lat, lng, atMs, storedAtMs } of rows) {
-      if (atMs >= freshSinceMs) hasNewcomer ||= !((this.index.get(driverId)?.atMs ?? 0) >= freshSinceMs);
-      this.index.set(driverId, { lat, lng }, atMs);
+      if (this.take(driverId, { lat, lng }, atMs)) hasNewcomer = true;
       this.storedAtMs = Math.max(this.storedAtMs ?? 0, storedAtMs);
     }
     if (isLong) {
       this.longLookAtMs = Date.now();
-      this.index.forgetBefore(freshSinceMs);
+      this.index.forgetBefore(this.freshSinceMs());
     }
-    // Somebody who can be found again may be the one that a trip waits for. Who only moves is seen by the next sweep.
     if (hasNewcomer) this.freed.announce();
+  }
+
+  /**
+   * True for somebody who can be found again, and may be the one that a trip waits for. Who only moves is seen by the
+   * next sweep.
+   */
+  private take(driverId: string, position: GeoPoint, atMs: number): boolean {
+    const knownAtMs = this.index.get(driverId)?.atMs ?? 0;
+    // What this replica heard itself may not be stored yet.
+    if (atMs < knownAtMs) return false;
+    this.index.set(driverId, position, atMs);
+    const freshSinceMs = this.freshSinceMs();
+    return atMs >= freshSinceMs && knownAtMs < freshSinceMs;
   }
 
   private changed(overlapMs: number): Promise<Row[]> {

@@ -41,6 +41,7 @@ export class PositionService implements OnModuleInit {
     const { track, dropped } = followAll(before, points.map(toPoint), new Date());
     for (const reason of dropped) this.droppedPoints.add(1, { reason });
     if (track !== before) this.buffer.put(reporter, track);
+    if (track.last && track.last !== before.last) this.known.heard(driverId, track.last, track.last.at);
     return { accepted: points.length - dropped.length, dropped: dropped.length };
   }
 

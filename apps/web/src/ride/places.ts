@@ -19,6 +19,7 @@ export const PLACES: readonly [Place, ...Place[]] = [
   place('Museum Quarter', 420, -640),
   place('Office Park', -1_700, -1_300),
   place('Old Market', 100, 420),
+  place('Opera', 690, 330),
   place('University', 300, 2_100),
   place('West Park', -1_500, 700),
 ];
