@@ -1,7 +1,6 @@
 import { TripAccepted, TripCancelled, TripCompleted, TripRated, TripRequested } from '@cabstand/contracts';
 import { eventually } from '@cabstand/testing';
 import { randomUUIDv7 } from 'node:crypto';
-import { KnownPositions } from '../src/dispatch/known-positions.ts';
 import type { DriverView } from '../src/driver/driver.dto.ts';
 import { DROPOFF, north, PICKUP, startPlatform, tripRequest, type Person, type Platform } from './harness.ts';
 
@@ -19,7 +18,6 @@ const cancelled = (tripId: string, driverId: string | null = null) => ({
   ...{ tripId, passengerId: randomUUIDv7(), driverId },
   cancelledBy: 'passenger' as const,
 });
-const known = () => platform.services[0]!.app.get(KnownPositions);
 const types = (tripId: string) => platform.messages.of(tripId).map(({ type }) => type);
 
 it('offers a trip to the nearest, declined to the next, and reserves who accepts until the trip is over', async () => {
@@ -186,9 +184,11 @@ it('erasing the account withdraws the open offer', async () => {
 });
 
 it('a driver who is silent for too long is not offered trips', async () => {
-  const driver = await platform.hire();
-  await platform.rows(`UPDATE positions SET at = now() - interval '301 seconds', stored_at = clock_timestamp()`);
-  await eventually(() => expect(known().last(driver.id)!.atMs).toBeLessThan(Date.now() - 300_000));
+  const driver = await platform.signUp();
+  const points = [{ ...PICKUP, at: new Date(Date.now() - 301_000).toISOString() }];
+  const report = await platform.call('POST', '/v1/drivers/me/positions', { as: driver, body: { points } });
+  expect(report).toMatchObject({ status: 202, body: { accepted: 1 } });
+  expect(await platform.go(driver, 'online')).toMatchObject({ status: 200 });
   const tripId = await platform.request();
   await platform.untilDispatch(tripId, 'searching');
   expect(await platform.offer(driver)).toMatchObject({ status: 204 });
