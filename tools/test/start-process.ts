@@ -34,7 +34,7 @@ export class Start {
 export async function startEnvironment(local: string) {
   const ports: Record<string, number> = {};
   const variables = [
-    'WEB_PORT',
+    ...['WEB_PORT', 'IDENTITY_PORT', 'LOCAL_TOOLS_PORT'],
     ...SERVICES.flatMap((s) => [`${s.toUpperCase()}_PORT`, `${s.toUpperCase()}_MANAGEMENT_PORT`]),
   ];
   for (const variable of [...variables, 'POSTGRES_PORT', 'RABBITMQ_PORT', 'RABBITMQ_MANAGEMENT_PORT'])
