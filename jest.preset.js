@@ -25,7 +25,7 @@ const KINDS = {
   /** Pure functions, no I/O. */
   unit: {
     testMatch: ['<rootDir>/**/*.spec.ts'],
-    testPathIgnorePatterns: ['/node_modules/', '\\.(int|e2e|platform)\\.spec\\.ts$'],
+    testPathIgnorePatterns: ['/node_modules/', '\\.(int|e2e|platform|soak)\\.spec\\.ts$'],
   },
   /** Real PostgreSQL and RabbitMQ. */
   integration: { testMatch: ['<rootDir>/**/*.int.spec.ts'], ...withServers },
@@ -33,9 +33,11 @@ const KINDS = {
   e2e: { testMatch: ['<rootDir>/test/**/*.e2e.spec.ts'], ...withServers },
   /** The same with faults that take long or need root: for `npm run test:platform`. */
   platform: { testMatch: ['<rootDir>/test/**/*.platform.spec.ts'], ...withServers },
+  /** What wants a machine to itself, behind a target of its own: `npx nx run e2e:soak`. */
+  soak: { testMatch: ['<rootDir>/test/**/*.soak.spec.ts'], ...withServers },
 };
 
-const TIMEOUT_MS = { unit: 5_000, integration: 60_000, e2e: 60_000, platform: 300_000 };
+const TIMEOUT_MS = { unit: 5_000, integration: 60_000, e2e: 60_000, platform: 300_000, soak: 300_000 };
 
 /** What a project's jest.config.js exports: its suites, chosen with `--selectProjects <kind>`. */
 export const suites = (rootDir, ...kinds) => ({

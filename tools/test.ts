@@ -11,7 +11,6 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import {
   ensureChromium,
-  ensurePackagedTools,
   ensurePromtool,
   removeStaleTestRuntimes,
   ROOT,
@@ -75,7 +74,6 @@ async function run(): Promise<boolean> {
   const tasks = await tasksOf(TARGETS);
   if (isPlatform) {
     await out.step('alerts', async () => ({ what: await ensurePromtool((line) => out.line(line)), value: null }));
-    await out.step('tools', async () => ({ what: await ensurePackagedTools((line) => out.line(line)), value: null }));
   } else {
     await out.step('browser', async () => ({ what: await ensureChromium((line) => out.line(line)), value: null }));
   }

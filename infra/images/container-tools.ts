@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { asRoot, canInstallPackages, installPackages } from '../install.ts';
+import { asRoot } from '../install.ts';
 
 /** Debian's packages, each with a program that tells whether it is there. */
 const CONTAINERS = {
@@ -34,14 +34,3 @@ export function whyNoContainers(): string | null {
 }
 
 export const whyNoProxy = (): string | null => (isThere(PROXY.nginx) ? null : 'apt-get install nginx');
-
-/** Installs what the platform tests run, where that is possible; answers how things stand with it. */
-export async function ensurePackagedTools(say: (line: string) => void): Promise<string> {
-  const missing = missingOf({ ...CONTAINERS, ...PROXY });
-  if (missing.length === 0) return 'podman, buildah, mmdebstrap and nginx are there';
-  if (!canInstallPackages()) return `no ${missing.join(', ')}: tests that need them are not run`;
-  if (missing.includes('nginx')) await installPackages(['nginx'], ['nginx.service'], say);
-  const others = missing.filter((name) => name !== 'nginx');
-  if (others.length > 0) await installPackages(others, [], say);
-  return `installed ${missing.join(', ')}`;
-}
