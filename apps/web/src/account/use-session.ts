@@ -1,6 +1,7 @@
 import { useEffect, useState, useSyncExternalStore } from 'react';
 import { messageOf } from '../api/problem.ts';
-import { sessions, type Member, type SessionState } from '../api/session.ts';
+import { sessions, type Member } from '../api/session.ts';
+import type { SessionState } from '../api/signed-in.ts';
 
 const AGAIN_AFTER_MS = 3_000;
 

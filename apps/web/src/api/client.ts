@@ -3,7 +3,8 @@ import type { components as DriverComponents, paths as DriverPaths } from './gen
 import type { components as PassengerComponents, paths as PassengerPaths } from './generated/passenger.d.ts';
 import type { components as TripComponents, paths as TripPaths } from './generated/trip.d.ts';
 import { ApiProblem, type Problem } from './problem.ts';
-import { sessions, type Member, type Session } from './session.ts';
+import { sessions, type Member } from './session.ts';
+import type { SignedIn } from './signed-in.ts';
 
 export type Trip = TripComponents['schemas']['Trip'];
 export type Quote = TripComponents['schemas']['Quote'];
@@ -15,7 +16,7 @@ export type Offer = DriverComponents['schemas']['Offer'];
 const TIMEOUT_MS = 15_000;
 
 /** Whoever has an access token to call with. */
-export type TokenSource = Pick<Session, 'token' | 'forget'>;
+export type TokenSource = Pick<SignedIn, 'token' | 'forget'>;
 
 /** Calls with the session's token; one that is refused (a key was replaced, a session revoked) is renewed and the call made once more. */
 function authorized(session: TokenSource): Middleware {

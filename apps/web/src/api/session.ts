@@ -1,4 +1,5 @@
 import { ApiProblem, type Problem } from './problem.ts';
+import { SignedIn } from './signed-in.ts';
 
 export type Member = 'passenger' | 'driver';
 
@@ -8,41 +9,22 @@ interface Tokens {
   expiresIn: number;
 }
 
-export type SessionState = 'unknown' | 'signed-in' | 'signed-out';
-
-/** A token is renewed this long before it ends, so that no call starts with one that ends on the way. */
-const RENEW_EARLY_MS = 30_000;
 const TIMEOUT_MS = 10_000;
 
 /**
- * Somebody who is signed in at the passenger or the driver service. The access token lives here, in memory, for
- * minutes; what outlives a reload is a cookie that no script can read.
+ * Somebody who is signed in at the passenger or the driver service; what outlives a reload is a cookie that no script can
+ * read.
  */
-export class Session {
+export class Session extends SignedIn {
   readonly #base: string;
   /** Says only that there may be a cookie, so that first visits need not ask. */
   readonly #mark: string;
-  readonly #listeners = new Set<() => void>();
-  #state: SessionState = 'unknown';
-  #token: string | undefined;
-  #renewAtMs = 0;
-  #renewing: Promise<string> | undefined;
 
   constructor(member: Member) {
+    super();
     this.#base = `/api/${member}/v1/sessions`;
     this.#mark = `cabstand.signed-in.${member}`;
   }
-
-  get state(): SessionState {
-    return this.#state;
-  }
-
-  readonly subscribe = (listener: () => void): (() => void) => {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
-  };
-
-  readonly getState = (): SessionState => this.#state;
 
   /** @throws ApiProblem */
   async signIn(email: string, password: string): Promise<void> {
@@ -57,59 +39,37 @@ export class Session {
       throw new ApiProblem(0);
     });
     if (response.status >= 500) throw new ApiProblem(response.status);
-    this.#end();
+    this.end();
   }
 
   /** Goes on with the session that the cookie remembers, if it does. @throws ApiProblem when nobody can tell */
   async resume(): Promise<void> {
-    if (localStorage.getItem(this.#mark) === null) return this.#end();
+    if (localStorage.getItem(this.#mark) === null) return this.end();
     try {
       await this.token();
     } catch (error) {
-      if (this.#state !== 'signed-out') throw error;
+      if (this.getState() !== 'signed-out') throw error;
     }
   }
 
-  /** An access token that is good for a while. @throws ApiProblem */
-  async token(): Promise<string> {
-    if (this.#token && Date.now() < this.#renewAtMs) return this.#token;
-    this.#renewing ??= this.#renew().finally(() => (this.#renewing = undefined));
-    return this.#renewing;
-  }
-
-  /** The token was refused: the next call asks for another. */
-  forget(): void {
-    this.#token = undefined;
-  }
-
-  async #renew(): Promise<string> {
+  protected async renew(): Promise<string> {
     try {
       return this.#keep(await this.#ask('/refresh'));
     } catch (error) {
       // No session, or one that is over. Whoever can't be reached says nothing about it.
-      if (error instanceof ApiProblem && [400, 401, 403].includes(error.status)) this.#end();
+      if (error instanceof ApiProblem && [400, 401, 403].includes(error.status)) this.end();
       throw error;
     }
   }
 
   #keep({ accessToken, expiresIn }: Tokens): string {
-    this.#token = accessToken;
-    this.#renewAtMs = Date.now() + Math.max(expiresIn * 1_000 - RENEW_EARLY_MS, expiresIn * 500);
     localStorage.setItem(this.#mark, 'yes');
-    this.#set('signed-in');
-    return accessToken;
+    return this.keep(accessToken, expiresIn);
   }
 
-  #end(): void {
-    this.#token = undefined;
+  protected override end(): void {
     localStorage.removeItem(this.#mark);
-    this.#set('signed-out');
-  }
-
-  #set(state: SessionState): void {
-    if (this.#state === state) return;
-    this.#state = state;
-    for (const listener of this.#listeners) listener();
+    super.end();
   }
 
   async #ask(path: string, body?: object): Promise<Tokens> {

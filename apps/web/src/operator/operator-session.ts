@@ -1,8 +1,6 @@
 import * as oauth from 'oauth4webapi';
-import type { TokenSource } from '../api/client.ts';
 import { ApiProblem } from '../api/problem.ts';
-
-export type OperatorState = 'unknown' | 'signed-in' | 'signed-out';
+import { SignedIn } from '../api/signed-in.ts';
 
 /** What has to survive the way to the provider and back. Nothing of it lets anybody in. */
 interface Departure {
@@ -15,43 +13,31 @@ interface Departure {
 const DEPARTURE = 'cabstand.operator.departure';
 /** Says only that an operator was signed in in this tab, so that a reload asks the provider without a click. */
 const MARK = 'cabstand.operator.signed-in';
-const RENEW_EARLY_MS = 30_000;
 
 /**
  * An operator, signed in at the organisation's own provider: authorization code with PKCE, by redirects of the page.
- * Tokens live here, in memory; after a reload the provider's own session gives new ones.
+ * After a reload the provider's own session gives new tokens.
  */
-export class OperatorSession implements TokenSource {
+export class OperatorSession extends SignedIn {
   readonly #issuer: URL;
   readonly #client: oauth.Client;
   readonly #options: { [oauth.allowInsecureRequests]: boolean };
-  readonly #listeners = new Set<() => void>();
   #provider: Promise<oauth.AuthorizationServer> | undefined;
-  #state: OperatorState = 'unknown';
-  #token: string | undefined;
   #refreshToken: string | undefined;
-  #renewAtMs = 0;
-  #renewing: Promise<string> | undefined;
   #resuming: Promise<void> | undefined;
 
   constructor(issuer: string, clientId: string) {
+    super();
     this.#issuer = new URL(issuer);
     this.#client = { client_id: clientId };
     // Only the provider of a developer's machine speaks HTTP.
     this.#options = { [oauth.allowInsecureRequests]: this.#issuer.protocol === 'http:' };
   }
 
-  readonly subscribe = (listener: () => void): (() => void) => {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
-  };
-
-  readonly getState = (): OperatorState => this.#state;
-
   /** Takes what the provider sent along, or asks it silently after a reload. Once, whoever calls. */
   resume(): Promise<void> {
     this.#resuming ??= this.#resume().catch((error: unknown) => {
-      this.#set('signed-out');
+      this.end();
       throw error;
     });
     return this.#resuming;
@@ -85,18 +71,8 @@ export class OperatorSession implements TokenSource {
   /** Of this page alone: the provider's session is the provider's. */
   signOut(): void {
     sessionStorage.removeItem(MARK);
-    this.#token = this.#refreshToken = undefined;
-    this.#set('signed-out');
-  }
-
-  async token(): Promise<string> {
-    if (this.#token && Date.now() < this.#renewAtMs) return this.#token;
-    this.#renewing ??= this.#renew().finally(() => (this.#renewing = undefined));
-    return this.#renewing;
-  }
-
-  forget(): void {
-    this.#token = undefined;
+    this.#refreshToken = undefined;
+    this.end();
   }
 
   async #resume(): Promise<void> {
@@ -107,7 +83,7 @@ export class OperatorSession implements TokenSource {
       return this.#arrive(url, JSON.parse(departure) as Departure);
     }
     if (sessionStorage.getItem(MARK)) return this.signIn(true);
-    this.#set('signed-out');
+    this.end();
   }
 
   async #arrive(url: URL, { verifier, state, hash }: Departure): Promise<void> {
@@ -120,8 +96,7 @@ export class OperatorSession implements TokenSource {
     } catch (error) {
       sessionStorage.removeItem(MARK);
       // The provider doesn't know the operator any more: that is for a click, and no error.
-      if (error instanceof oauth.AuthorizationResponseError && error.error === 'login_required')
-        return this.#set('signed-out');
+      if (error instanceof oauth.AuthorizationResponseError && error.error === 'login_required') return this.end();
       throw error;
     }
     const [client, none] = [this.#client, oauth.None()];
@@ -131,9 +106,9 @@ export class OperatorSession implements TokenSource {
     this.#keep(await oauth.processAuthorizationCodeResponse(provider, client, response));
   }
 
-  async #renew(): Promise<string> {
+  protected async renew(): Promise<string> {
     if (!this.#refreshToken) {
-      this.#set('signed-out');
+      this.end();
       throw new ApiProblem(401, { code: 'TOKEN_INVALID' });
     }
     const provider = await this.#discover();
@@ -146,18 +121,15 @@ export class OperatorSession implements TokenSource {
       // Whoever can't be reached says nothing about the session.
       if (!(error instanceof oauth.ResponseBodyError)) throw new ApiProblem(0);
       this.#refreshToken = undefined;
-      this.#set('signed-out');
+      this.end();
       throw new ApiProblem(401, { code: 'TOKEN_INVALID' });
     }
   }
 
   #keep({ access_token, refresh_token, expires_in = 60 }: oauth.TokenEndpointResponse): string {
-    this.#token = access_token;
     this.#refreshToken = refresh_token ?? this.#refreshToken;
-    this.#renewAtMs = Date.now() + Math.max(expires_in * 1_000 - RENEW_EARLY_MS, expires_in * 500);
     sessionStorage.setItem(MARK, 'yes');
-    this.#set('signed-in');
-    return access_token;
+    return this.keep(access_token, expires_in);
   }
 
   #discover(): Promise<oauth.AuthorizationServer> {
@@ -169,12 +141,6 @@ export class OperatorSession implements TokenSource {
         throw error;
       });
     return this.#provider;
-  }
-
-  #set(state: OperatorState): void {
-    if (this.#state === state) return;
-    this.#state = state;
-    for (const listener of this.#listeners) listener();
   }
 }
 
