@@ -32,7 +32,7 @@ function authorized(session: TokenSource): Middleware {
       if (response.status !== 401 || !again) return response;
       session.forget();
       again.headers.set('authorization', `Bearer ${await session.token()}`);
-      return fetch(again);
+      return send(again);
     },
   };
 }
@@ -40,7 +40,11 @@ function authorized(session: TokenSource): Middleware {
 /** Within a time, and with one kind of error whatever went wrong. */
 async function send(request: Request): Promise<Response> {
   try {
-    return await fetch(request, { signal: AbortSignal.any([request.signal, AbortSignal.timeout(TIMEOUT_MS)]) });
+    const signal = AbortSignal.any([request.signal, AbortSignal.timeout(TIMEOUT_MS)]);
+    const response = await fetch(request, { signal });
+    // Read here: an answer that is cut off is one that never came.
+    const body = await response.arrayBuffer();
+    return new Response(body.byteLength === 0 ? null : body, response);
   } catch (error) {
     if (request.signal.aborted) throw error;
     throw new ApiProblem(0);

@@ -1,5 +1,5 @@
-import type { ReactNode } from 'react';
-import { messageOf } from '../api/problem.ts';
+import { useEffect, type ReactNode } from 'react';
+import { ApiProblem, messageOf } from '../api/problem.ts';
 
 type Tone = 'plain' | 'good' | 'warn' | 'bad';
 
@@ -14,5 +14,9 @@ export function Notice({ tone = 'plain', children }: { tone?: Tone; children: Re
 
 /** What went wrong, where it went wrong; nothing while all is well. */
 export function ErrorNotice({ error }: { error: unknown }) {
+  useEffect(() => {
+    // Not a refusal, but a fault of the page: for whoever mends it.
+    if (error && !(error instanceof ApiProblem)) reportError(error);
+  }, [error]);
   return error ? <Notice tone="bad">{messageOf(error)}</Notice> : null;
 }
