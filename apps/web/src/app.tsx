@@ -3,8 +3,9 @@ import { lazy, Suspense, use } from 'react';
 import { Route, Switch } from 'wouter';
 import { ApiProblem } from './api/problem.ts';
 import { Shell } from './layout/shell.tsx';
-import { PageFallback } from './layout/page-fallback.tsx';
+import { FailedPage } from './layout/failed-page.tsx';
 import { PageConfigProvider, type PageConfig } from './page-config.ts';
+import { ErrorBoundary } from './widgets/error-boundary.tsx';
 
 const OperatorPage = lazy(() => import('./operator/operator-page.tsx'));
 const RidePage = lazy(() => import('./ride/ride-page.tsx'));
@@ -28,11 +29,11 @@ export function App({ config }: { config: Promise<PageConfig> }) {
   return (
     <QueryClientProvider client={queries}>
       <Shell>
-        <PageFallback>
+        <ErrorBoundary fallback={<FailedPage />}>
           <Suspense fallback={<p className="page-note">Loading…</p>}>
             <Pages config={config} />
           </Suspense>
-        </PageFallback>
+        </ErrorBoundary>
       </Shell>
     </QueryClientProvider>
   );
