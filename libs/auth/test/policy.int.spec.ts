@@ -1,6 +1,6 @@
 import { createTestDatabase, type TestDatabase } from '@cabstand/testing';
 import fc from 'fast-check';
-import { DataSource, EntitySchema } from 'typeorm';
+import { DataSource, EntitySchema, type MigrationInterface, type QueryRunner } from 'typeorm';
 import { definePolicy, type Conditions, type Policy, type Principal } from '../src/index.ts';
 
 interface Parcel {
@@ -24,6 +24,21 @@ const ParcelSchema = new EntitySchema<Parcel>({
   },
 });
 
+class CreateParcels implements MigrationInterface {
+  readonly name = 'CreateParcels1700000000000';
+
+  async up(runner: QueryRunner): Promise<void> {
+    await runner.query(
+      `CREATE TABLE parcels (id int PRIMARY KEY, owner text NOT NULL, courier text, weight int,
+         fragile boolean NOT NULL, "sentAt" timestamptz)`,
+    );
+  }
+
+  async down(runner: QueryRunner): Promise<void> {
+    await runner.query('DROP TABLE parcels');
+  }
+}
+
 let database: TestDatabase;
 let dataSource: DataSource;
 
@@ -33,7 +48,8 @@ beforeAll(async () => {
     type: 'postgres',
     url: database.url,
     entities: [ParcelSchema],
-    synchronize: true,
+    migrations: [CreateParcels],
+    migrationsRun: true,
     installExtensions: false,
   }).initialize();
 });
