@@ -15,12 +15,12 @@ import type { Platform } from './platform.ts';
 const DIST = process.env.CABSTAND_DIST ?? join(ROOT, 'dist', 'apps');
 /** Kept by CI, for people to look at. */
 const SCREENSHOTS = join(ROOT, 'dist', 'results', 'screenshots');
-export const SCREENS = [
+const SCREENS = [
   { name: 'phone', width: 380, height: 800 },
   { name: 'desk', width: 1280, height: 800 },
   { name: 'wall', width: 1920, height: 1080 },
 ];
-export const THEMES = ['light', 'dark'] as const;
+const THEMES = ['light', 'dark'] as const;
 /** For one thing to appear on a page, on a machine that is busy with other tests. */
 const PAGE_TIMEOUT_MS = 40_000;
 const FLAGS = [
@@ -115,7 +115,7 @@ export class TestBrowser {
   }
 }
 
-export async function keepScreenshot(page: Page, name: string): Promise<void> {
+async function keepScreenshot(page: Page, name: string): Promise<void> {
   mkdirSync(SCREENSHOTS, { recursive: true });
   await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`) });
 }
@@ -131,20 +131,44 @@ const beforeAnything = (seed: Record<string, unknown>) => `
 `;
 
 /** How many pixels of the page don't fit the screen's width. */
-export const overflowPx = (page: Page): Promise<number> =>
+const overflowPx = (page: Page): Promise<number> =>
   page.evaluate<number>('document.documentElement.scrollWidth - window.innerWidth');
 
 /** Everything that a script could find after a reload. */
 export const storedText = (page: Page): Promise<string> =>
   page.evaluate<string>('JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie])');
 
-/** What axe finds seriously or critically wrong with the page, one line for each element. */
-export async function seriousFindings(page: Page): Promise<string[]> {
+/**
+ * What axe finds seriously or critically wrong with the page, one line for each element. React Aria's announcements are
+ * left out: they are read once and gone after seconds, and name buttons that may be gone before.
+ */
+async function seriousFindings(page: Page): Promise<string[]> {
   await page.evaluate(axeSource());
-  const { violations } = await page.evaluate<AxeResults>('axe.run()');
+  const { violations } = await page.evaluate<AxeResults>(`axe.run({ exclude: ['[data-live-announcer]'] })`);
   return violations
     .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    .flatMap(({ id, nodes }) =>
-      nodes.map(({ target, failureSummary }) => `${id} ${target.join(' ')}: ${failureSummary}`),
-    );
+    .flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => `${id} ${html}: ${failureSummary}`));
+}
+
+/**
+ * What is wrong with the page in either theme and on any screen, one line each. Pictures of all of them are kept as
+ * `name`, each after `look`.
+ */
+export async function inspect(page: Page, name: string, look?: () => Promise<void>): Promise<string[]> {
+  const findings: string[] = [];
+  const initial = page.viewportSize();
+  for (const colorScheme of THEMES) {
+    await page.emulateMedia({ colorScheme });
+    await page.locator(`:root[data-theme=${colorScheme}]`).waitFor({ state: 'attached' });
+    findings.push(...(await seriousFindings(page)));
+    for (const { name: screen, width, height } of SCREENS) {
+      await page.setViewportSize({ width, height });
+      await look?.();
+      await keepScreenshot(page, `${name}.${screen}.${colorScheme}`);
+      const tooWidePx = await overflowPx(page);
+      if (tooWidePx > 0) findings.push(`${screen}: ${tooWidePx} px wider than the screen`);
+    }
+    if (initial) await page.setViewportSize(initial);
+  }
+  return findings;
 }

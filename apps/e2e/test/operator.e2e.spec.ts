@@ -12,7 +12,7 @@ import {
   untilAllAreUp,
   type OperatedPlatform,
 } from '../src/web-operator.ts';
-import { keepScreenshot, overflowPx, SCREENS, seriousFindings, storedText, THEMES } from '../src/web.ts';
+import { inspect, storedText } from '../src/web.ts';
 
 const QUEUE = 'passenger.trip-events';
 const WAY = { pickup: NEAR_PICKUP, dropoff: northOf(NEAR_PICKUP, 1_000) };
@@ -41,8 +41,11 @@ it('signs the operator in, keeps no token where a script finds it, and shows dri
   expect(page.url()).not.toContain('code=');
 
   const before = await mapPicture();
-  await api.report([{ ...northOf(NEAR_PICKUP, 700), at: new Date().toISOString() }]);
-  await eventually(async () => expect((await mapPicture()).equals(before)).toBe(false));
+  await eventually(async () => {
+    // Until it is a plausible way for the time that has passed.
+    await api.report([{ ...northOf(NEAR_PICKUP, 400), at: new Date().toISOString() }]);
+    expect((await mapPicture()).equals(before)).toBe(false);
+  });
 
   await page.reload();
   await eventually(async () => expect(await figure('Drivers online').textContent()).toBe('1'));
@@ -127,19 +130,6 @@ it.each(['City', 'Services', 'Trips', 'Dead letters', 'Security', 'Break things'
   'is accessible at %s, and fits phones and walls',
   async (tab) => {
     await openTab(page, tab);
-    const findings: string[] = [];
-    for (const colorScheme of THEMES) {
-      await page.emulateMedia({ colorScheme });
-      await page.locator(`:root[data-theme=${colorScheme}]`).waitFor({ state: 'attached' });
-      findings.push(...(await seriousFindings(page)));
-      for (const { name: size, width, height } of SCREENS) {
-        await page.setViewportSize({ width, height });
-        await keepScreenshot(page, `operator-${tab.toLowerCase().replace(' ', '-')}.${size}.${colorScheme}`);
-        const tooWidePx = await overflowPx(page);
-        if (tooWidePx > 0) findings.push(`${size}: ${tooWidePx} px wider than the screen`);
-      }
-      await page.setViewportSize({ width: 400, height: 640 });
-    }
-    expect(findings).toEqual([]);
+    expect(await inspect(page, `operator-${tab.toLowerCase().replace(' ', '-')}`)).toEqual([]);
   },
 );

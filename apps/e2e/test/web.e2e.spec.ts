@@ -15,16 +15,7 @@ import {
   requestRide,
   untilShown,
 } from '../src/web-people.ts';
-import {
-  keepScreenshot,
-  overflowPx,
-  SCREENS,
-  seriousFindings,
-  storedText,
-  TestBrowser,
-  THEMES,
-  WebProcess,
-} from '../src/web.ts';
+import { inspect, storedText, TestBrowser, WebProcess } from '../src/web.ts';
 import { northOf } from '../src/places.ts';
 
 /** A map that shows nothing is one colour, and its picture next to nothing. */
@@ -250,23 +241,13 @@ describe('every page', () => {
   it.each(cases)('$name is accessible, and fits phones and walls', async ({ name, page: opened }) => {
     const page = kept(await opened());
     await page.locator('.map-canvas[data-ready]').waitFor();
-    const findings: string[] = [];
-    for (const colorScheme of THEMES) {
-      await page.emulateMedia({ colorScheme });
-      await page.locator(`:root[data-theme=${colorScheme}]`).waitFor({ state: 'attached' });
-      findings.push(...(await seriousFindings(page)));
-      for (const { name: size, width, height } of SCREENS) {
-        await page.setViewportSize({ width, height });
-        await eventually(
-          async () => expect((await page.locator('.map-canvas').screenshot()).length).toBeGreaterThan(BLANK_BYTES),
-          { timeoutMs: 40_000 },
-        );
-        await keepScreenshot(page, `${name}.${size}.${colorScheme}`);
-        const tooWidePx = await overflowPx(page);
-        if (tooWidePx > 0) findings.push(`${size}: ${tooWidePx} px wider than the screen`);
-        expect(await page.getByRole('main').isVisible()).toBe(true);
-      }
-    }
-    expect(findings).toEqual([]);
+    const look = async () => {
+      await eventually(
+        async () => expect((await page.locator('.map-canvas').screenshot()).length).toBeGreaterThan(BLANK_BYTES),
+        { timeoutMs: 40_000 },
+      );
+      expect(await page.getByRole('main').isVisible()).toBe(true);
+    };
+    expect(await inspect(page, name, look)).toEqual([]);
   });
 });
