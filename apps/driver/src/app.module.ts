@@ -19,6 +19,7 @@ import { DriverModule } from './driver/driver.module.ts';
 import { CreateDrivers1760000000000 } from './migrations/1760000000000-create-drivers.ts';
 import { SealDrivers1770000000000 } from './migrations/1770000000000-seal-drivers.ts';
 import { BufferPositions1780000000000 } from './migrations/1780000000000-buffer-positions.ts';
+import { CountSupply1780000000001 } from './migrations/1780000000001-count-supply.ts';
 import { Position } from './position/position.entity.ts';
 import { PositionModule } from './position/position.module.ts';
 import { DriverEvent } from './stream/driver-event.entity.ts';
@@ -55,5 +56,6 @@ export const databaseOptions = (config: DatabaseConfig) =>
       CreateDrivers1760000000000,
       SealDrivers1770000000000,
       BufferPositions1780000000000,
+      CountSupply1780000000001,
     ],
   });

@@ -14,5 +14,6 @@ export const Config = z.object({
   DISPATCH_POSITION_MAX_AGE: duration('30s').describe('Older positions do not count'),
   DISPATCH_SILENT_AFTER: duration('5m').describe('Drivers who say nothing for so long go offline'),
   DISPATCH_SWEEP_EVERY: duration('500ms').describe('How often expired offers and waiting trips are looked at'),
+  SUPPLY_EVERY: duration('10s').describe('How often free drivers are counted, and each cell told of at most'),
 });
 export type Config = z.infer<typeof Config>;

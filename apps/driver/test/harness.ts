@@ -61,6 +61,8 @@ export async function startPlatform(settings: Record<string, string> = {}, repli
     DISPATCH_SWEEP_EVERY: '50ms',
     // Drivers of a test stand still, and the machine may be slow.
     DISPATCH_POSITION_MAX_AGE: '5m',
+    // Where nobody looks for them, counts of drivers are only in the way.
+    SUPPLY_EVERY: '1h',
     ...settings,
   });
   const schema = new Database(databaseOptions(config));

@@ -1,10 +1,11 @@
-import type { GeoPoint } from '@cabstand/contracts';
+import { SUPPLY_RESOLUTION, type GeoPoint } from '@cabstand/contracts';
 import { eventually } from '@cabstand/testing';
+import { latLngToCell } from 'h3-js';
 import { north, PICKUP, startPlatform, untilWaiting, type Person, type Platform } from './harness.ts';
 
 // What is heard is stored a moment later; these tests look at that moment.
 let platform: Platform;
-beforeAll(async () => void (platform = await startPlatform({}, 2)));
+beforeAll(async () => void (platform = await startPlatform({ SUPPLY_EVERY: '200ms' }, 2)));
 afterAll(async () => {
   try {
     const database = 'SELECT deadlocks::int FROM pg_stat_database WHERE datname = current_database()';
@@ -58,6 +59,22 @@ it('two replicas that store the same drivers’ positions never deadlock', async
   await letSecond();
   for (const driver of [first!, second!, third!])
     await eventually(async () => expect(await stored(driver)).toBe(north(2).lat));
+});
+
+it('free drivers are counted by cell, and each change told once, whichever replica counts', async () => {
+  const [here, cell] = [{ lat: -33.86, lng: 151.21 }, latLngToCell(-33.86, 151.21, SUPPLY_RESOLUTION)];
+  const told = () =>
+    platform.messages.published
+      .filter(({ type, payload }) => type === 'driver.supply-changed' && payload.cell === cell)
+      .map(({ sequence, payload }) => [sequence, payload.freeDrivers]);
+  const driver = await platform.hire(here);
+  await eventually(() => expect(told()).toEqual([[1, 1]]));
+  const other = await platform.hire(here);
+  await platform.request(here);
+  await eventually(() => expect(told().at(-1)![1]).toBe(1));
+  for (const each of [driver, other]) await platform.go(each, 'offline');
+  await eventually(() => expect(told().at(-1)![1]).toBe(0));
+  expect(told().map(([sequence]) => sequence)).toEqual(told().map((_, i) => i + 1));
 });
 
 it('what is heard while the database is away is stored when it is back', async () => {

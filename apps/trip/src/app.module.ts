@@ -5,6 +5,7 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import type { Config } from './config.ts';
 import { CreateTrips1760000000000 } from './migrations/1760000000000-create-trips.ts';
 import { SealPeople1770000000000 } from './migrations/1770000000000-seal-people.ts';
+import { PriceSurges1780000000001 } from './migrations/1780000000001-price-surges.ts';
 import { RecordPaths1780000000000 } from './migrations/1780000000000-record-paths.ts';
 import { Driver } from './people/driver.entity.ts';
 import { Passenger } from './people/passenger.entity.ts';
@@ -38,5 +39,5 @@ export class AppModule {
 export const databaseOptions = (config: DatabaseConfig) =>
   serviceDatabase(config, {
     entities: [Trip, TripSnapshot, Rating, Quote, Passenger, Driver],
-    migrations: [CreateTrips1760000000000, SealPeople1770000000000, RecordPaths1780000000000],
+    migrations: [CreateTrips1760000000000, SealPeople1770000000000, RecordPaths1780000000000, PriceSurges1780000000001],
   });

@@ -22,6 +22,7 @@ export const Config = z.object({
   FARE_PER_MINUTE_MINOR: minor(30),
   FARE_MINIMUM_MINOR: minor(500),
   FARE_CURRENCY: Currency.default('EUR').describe('ISO 4217'),
+  FARE_SURGE_MAX: factor(1, 5).describe('Fares are multiplied by up to this where drivers are few; 1: never'),
   FARE_DETOUR_FACTOR: factor(1.3, 10).describe('How much longer streets are than the straight line'),
   FARE_AVERAGE_SPEED_KMH: factor(30, 1_000).describe('For estimating how long a ride takes'),
   ROUTING_URL: z

@@ -4,6 +4,7 @@ import {
   DriverErased,
   DriverRegistered,
   DriverReinstated,
+  DriverSupplyChanged,
   DriverSuspended,
   DriverUpdated,
   PassengerErased,
@@ -12,18 +13,21 @@ import {
   PassengerSuspended,
   PassengerUpdated,
   SessionRevoked,
+  SUPPLY_RESOLUTION,
   type EventDefinition,
   type PayloadOf,
 } from '@cabstand/contracts';
 import { eventually } from '@cabstand/testing';
+import { latLngToCell } from 'h3-js';
 import { randomUUIDv7 } from 'node:crypto';
 import { DataSource, In } from 'typeorm';
 import { Driver } from '../src/people/driver.entity.ts';
 import { Passenger } from '../src/people/passenger.entity.ts';
-import { startPlatform, VEHICLE, type Platform } from './harness.ts';
+import type { QuoteView } from '../src/quote/quote.dto.ts';
+import { startPlatform, VEHICLE, type Person, type Platform } from './harness.ts';
 
 let platform: Platform;
-beforeAll(async () => void (platform = await startPlatform()));
+beforeAll(async () => void (platform = await startPlatform({ FARE_SURGE_MAX: '2' })));
 afterAll(() => platform.stop());
 
 interface Told {
@@ -277,5 +281,39 @@ describe('a revoked session', () => {
       await eventually(async () => expect((await platform.call('GET', '/v1/trips', { as: person })).status).toBe(401));
     }
     await platform.messages.publish('driver', DriverReinstated, { driverId: randomUUIDv7() });
+  });
+});
+
+describe('driver.supply-changed', () => {
+  it('makes a ride dearer where more passengers ask than drivers are free, up to the cap, and says so', async () => {
+    const pickup = { lat: -33.86, lng: 151.21 };
+    const dropoff = { lat: -33.9, lng: 151.2 };
+    const cell = latLngToCell(pickup.lat, pickup.lng, SUPPLY_RESOLUTION);
+    const supplyId = randomUUIDv7();
+    const hear = (freeDrivers: number, sequence: number) =>
+      platform.messages.publish('driver', DriverSupplyChanged, { supplyId, cell, freeDrivers }, { sequence });
+    const quote = async (as: Person) =>
+      (await platform.call<QuoteView>('POST', '/v1/quotes', { as, body: { pickup, dropoff } })).body;
+    const passenger = await platform.person('passenger');
+    const usual = await quote(passenger);
+    expect(usual).not.toHaveProperty('surge');
+
+    await hear(0, 2);
+    await hear(9, 1);
+    for (let waiting = 0; waiting < 2; waiting++) {
+      const as = await platform.person('passenger');
+      const { quoteId } = await quote(as);
+      expect((await platform.call('POST', '/v1/trips', { as, body: { quoteId } })).status).toBe(201);
+    }
+    await eventually(async () => {
+      const dearer = await quote(passenger);
+      expect(dearer.surge).toEqual({
+        multiplier: 1.8,
+        reason: '3 passengers ask for a ride here, 0 drivers are free',
+      });
+      expect(Math.abs(dearer.fareMinor - 1.8 * usual.fareMinor)).toBeLessThanOrEqual(1);
+    });
+    await hear(3, 3);
+    await eventually(async () => expect(await quote(passenger)).not.toHaveProperty('surge'));
   });
 });

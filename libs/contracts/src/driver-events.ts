@@ -46,3 +46,17 @@ export const DriverMoved = defineEvent(
   { publishers: ['driver'], consumers: ['trip'], subject: 'driverId', delivery: 'live' },
 );
 export type DriverMoved = z.infer<typeof DriverMoved.schema>;
+
+/** How many drivers are free in a cell; said again when that is no longer true, and now and then. */
+export const DriverSupplyChanged = defineEvent(
+  'driver.supply-changed',
+  {
+    /** Of the cell's count: the same one for the same cell. */
+    supplyId: z.uuid(),
+    /** H3 index, of resolution `SUPPLY_RESOLUTION`. */
+    cell: z.string(),
+    freeDrivers: z.int().min(0),
+  },
+  { publishers: ['driver'], consumers: ['trip'], subject: 'supplyId' },
+);
+export type DriverSupplyChanged = z.infer<typeof DriverSupplyChanged.schema>;

@@ -1,5 +1,8 @@
 import type { GeoPoint } from './values.ts';
 
+/** Supply is counted in H3 cells of about 5 km², 2.4 km across. */
+export const SUPPLY_RESOLUTION = 7;
+
 /** IUGG mean radius of the earth. */
 export const EARTH_RADIUS_M = 6_371_008.8;
 const radians = (degrees: number) => (degrees * Math.PI) / 180;

@@ -10,6 +10,7 @@ export class DispatchSettings {
   readonly positionMaxAgeMs: number;
   readonly silentAfterMs: number;
   readonly sweepEveryMs: number;
+  readonly supplyEveryMs: number;
   /** `iss` of the drivers' tokens. */
   readonly issuer: string;
 
@@ -21,6 +22,7 @@ export class DispatchSettings {
     this.positionMaxAgeMs = config.DISPATCH_POSITION_MAX_AGE;
     this.silentAfterMs = config.DISPATCH_SILENT_AFTER;
     this.sweepEveryMs = config.DISPATCH_SWEEP_EVERY;
+    this.supplyEveryMs = config.SUPPLY_EVERY;
     this.issuer = config.PUBLIC_URL;
   }
 }

@@ -9,8 +9,8 @@ export interface Tariff {
   currency: Currency;
 }
 
-/** The fare in whole minor units, rounded once, at the end, and never below the minimum. */
-export function fareMinor(distanceM: number, durationS: number, tariff: Tariff): number {
+/** The fare in whole minor units, rounded once, at the end, and never below the minimum. A surge multiplies both. */
+export function fareMinor(distanceM: number, durationS: number, tariff: Tariff, multiplier = 1): number {
   const metered = tariff.baseMinor + (tariff.perKmMinor * distanceM) / 1_000 + (tariff.perMinuteMinor * durationS) / 60;
-  return Math.max(tariff.minimumMinor, Math.round(metered));
+  return Math.round(multiplier * Math.max(tariff.minimumMinor, metered));
 }

@@ -14,6 +14,8 @@ export const QuoteView = z
     durationS: z.int(),
     /** Whether a map was asked (`route`) or the straight line stretched (`estimate`). */
     distanceSource: z.enum(['estimate', 'route']),
+    /** Where drivers are few: what the fare has been multiplied by already, and why. */
+    surge: z.strictObject({ multiplier: z.number(), reason: z.string() }).optional(),
     expiresAt: Timestamp,
   })
   .meta({ id: 'Quote' });
@@ -27,6 +29,7 @@ export function toView(quote: Quote): QuoteView {
     distanceM: quote.distanceM,
     durationS: quote.durationS,
     distanceSource: quote.distanceSource,
+    ...(quote.surge ? { surge: quote.surge } : {}),
     expiresAt: quote.expiresAt.toISOString(),
   };
 }

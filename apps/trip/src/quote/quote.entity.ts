@@ -1,5 +1,6 @@
 import type { Currency, GeoPoint } from '@cabstand/contracts';
 import { Column, Entity, PrimaryColumn } from 'typeorm';
+import type { Surge } from './surge.ts';
 
 /** Fares of currencies with many minor units pass 2³¹, and the driver hands out bigint as text. */
 export const minorUnits = { transformer: { to: (minor: number) => minor, from: Number } };
@@ -20,6 +21,8 @@ export class Quote {
   @Column('int', { name: 'distance_m' }) distanceM!: number;
   @Column('int', { name: 'duration_s' }) durationS!: number;
   @Column('text', { name: 'distance_source' }) distanceSource!: DistanceSource;
+  /** What the fare was multiplied by, and why. */
+  @Column('jsonb', { nullable: true }) surge!: Surge | null;
   @Column('timestamptz', { name: 'expires_at' }) expiresAt!: Date;
   /** When a trip was made of it: a quote is good for one. */
   @Column('timestamptz', { name: 'used_at', nullable: true }) usedAt!: Date | null;

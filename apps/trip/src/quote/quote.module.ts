@@ -1,8 +1,11 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import type { Config } from '../config.ts';
 import { QuoteController } from './quote.controller.ts';
-import { Pricing, QuoteService } from './quote.service.ts';
+import { Pricing } from './pricing.ts';
+import { QuoteService } from './quote.service.ts';
 import { Routing } from './routing.ts';
+import { SupplyEventsController } from './supply-events.controller.ts';
+import { SupplyService } from './supply.service.ts';
 
 @Module({})
 export class QuoteModule {
@@ -17,11 +20,12 @@ export class QuoteModule {
     };
     return {
       module: QuoteModule,
-      controllers: [QuoteController],
+      controllers: [QuoteController, SupplyEventsController],
       providers: [
         QuoteService,
+        SupplyService,
         { provide: Routing, useValue: new Routing(estimation, config.ROUTING_URL) },
-        { provide: Pricing, useValue: new Pricing(tariff, config.QUOTE_TTL) },
+        { provide: Pricing, useValue: new Pricing(tariff, config.QUOTE_TTL, config.FARE_SURGE_MAX) },
       ],
       exports: [QuoteService],
     };

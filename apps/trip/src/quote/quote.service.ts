@@ -4,22 +4,16 @@ import { DomainError } from '@cabstand/contracts';
 import { Injectable } from '@nestjs/common';
 import { randomUUIDv7 } from 'node:crypto';
 import { LessThan, type EntityManager } from 'typeorm';
-import { fareMinor, type Tariff } from './fare.ts';
+import { fareMinor } from './fare.ts';
+import { Pricing } from './pricing.ts';
 import { toView, type QuoteRequest, type QuoteView } from './quote.dto.ts';
 import { Quote } from './quote.entity.ts';
 import { quotePolicy } from './quote.policy.ts';
 import { Routing } from './routing.ts';
+import { SupplyService } from './supply.service.ts';
 
 /** How long a quote that ran out is remembered, so that using it is answered by why it can't be used. */
 const KEEP_EXPIRED_MS = 24 * 3_600_000;
-
-/** What quotes cost and how long they hold. */
-export class Pricing {
-  constructor(
-    readonly tariff: Tariff,
-    readonly quoteTtlMs: number,
-  ) {}
-}
 
 /** The use cases of a quote. */
 @Injectable()
@@ -28,22 +22,25 @@ export class QuoteService {
     private readonly transactions: Transactions,
     private readonly routing: Routing,
     private readonly pricing: Pricing,
+    private readonly supply: SupplyService,
   ) {}
 
   async quote(me: Principal, { pickup, dropoff }: QuoteRequest): Promise<QuoteView> {
     const { distanceM, durationS, distanceSource } = await this.routing.measure(pickup, dropoff);
     const { tariff, quoteTtlMs } = this.pricing;
+    const surge = await this.supply.surgeAt(pickup);
     const quote: Quote = {
       id: randomUUIDv7(),
       passengerIssuer: me.issuer,
       passengerId: me.subject,
       pickup,
       dropoff,
-      fareMinor: fareMinor(distanceM, durationS, tariff),
+      fareMinor: fareMinor(distanceM, durationS, tariff, surge?.multiplier),
       currency: tariff.currency,
       distanceM,
       durationS,
       distanceSource,
+      surge,
       expiresAt: new Date(Date.now() + quoteTtlMs),
       usedAt: null,
     };

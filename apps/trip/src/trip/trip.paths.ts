@@ -6,6 +6,7 @@ import { DataSource, type EntityManager } from 'typeorm';
 
 /** One point for each ten seconds is kept: enough to draw a ride in a city. */
 const SLOT_MS = 10_000;
+const POINTS_AT_MOST = 1_000;
 const SAVE_EVERY_MS = 1_000;
 const REMEMBER_MS = 60_000;
 /** Beyond that, points are lost: the database has been away for long, and paths are only informational. */
@@ -47,8 +48,11 @@ export class TripPaths implements OnApplicationBootstrap, OnModuleDestroy {
       'DELETE FROM trip_path WHERE trip_id = $1 RETURNING lat, lng, at',
       [tripId],
     );
+    // A ride may take all day, and an event holds only so much.
+    const step = Math.ceil(rows.length / POINTS_AT_MOST);
     return rows
       .toSorted((a, b) => a.at.getTime() - b.at.getTime())
+      .filter((_, i) => i % step === 0)
       .map(({ at, ...point }) => ({ ...point, at: at.toISOString() }));
   }
 
