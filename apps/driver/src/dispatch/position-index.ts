@@ -8,9 +8,10 @@ export interface Located {
   atMs: number;
 }
 
-const CELL_M = 250;
+/** Few drivers share a cell even where half a million are in one city; where they are rare, cells don't matter much. */
+const CELL_M = 125;
 /** Where a search for the nearest begins; it doubles from there. */
-const FIRST_REACH_M = 125;
+const FIRST_REACH_M = 62.5;
 const FIRST_CAPACITY = 1_024;
 const NONE = -1;
 
@@ -25,8 +26,9 @@ const columnsIn = (row: number) => {
 };
 const columnOf = (lng: number, columns: number) =>
   Math.min(columns - 1, Math.max(0, Math.floor(((lng + 180) / 360) * columns)));
-/** More columns than any row has, so that no two cells share a key. */
-const cellKey = (row: number, column: number) => row * 2 ** 18 + column;
+/** More than any row has, so that no two cells share a key. */
+const COLUMNS = 2 ** 19;
+const cellKey = (row: number, column: number) => row * COLUMNS + column;
 /** As the crow flies through the earth, squared, on a sphere of radius 1: ascends with the distance over its surface. */
 const squaredChord = (distanceM: number) => (2 * Math.sin(Math.min(Math.PI / 2, distanceM / EARTH_RADIUS_M / 2))) ** 2;
 
@@ -159,8 +161,8 @@ export class PositionIndex {
 
   private bucketOf(cell: number): number {
     // Multiplied by parts of the golden ratio: neighbours are spread, so that a city doesn't share few buckets.
-    const row = Math.floor(cell / 2 ** 18);
-    const column = cell % 2 ** 18;
+    const row = Math.floor(cell / COLUMNS);
+    const column = cell % COLUMNS;
     return ((Math.imul(row, 0x9e3779b1) ^ Math.imul(column, 0x85ebca6b)) >>> 0) & (this.heads.length - 1);
   }
 
