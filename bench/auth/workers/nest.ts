@@ -8,7 +8,7 @@ import type { AddressInfo } from 'node:net';
 import pg from 'pg';
 import { DataSource } from 'typeorm';
 import { serve, type Commands } from '../../harness/worker.ts';
-import type { Settings } from '../runtime.ts';
+import type { Settings } from '../../harness/service-runtime.ts';
 import { NoopController } from './noop.controller.ts';
 
 /** Behind Nest's router and nothing else: not even a guard. */

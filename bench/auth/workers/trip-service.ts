@@ -12,7 +12,7 @@ import { shownTo, toView } from '../../../apps/trip/src/trip/trip.dto.ts';
 import { Trip } from '../../../apps/trip/src/trip/trip.entity.ts';
 import { tripPolicy } from '../../../apps/trip/src/trip/trip.policy.ts';
 import { serve, type Commands } from '../../harness/worker.ts';
-import type { Settings } from '../runtime.ts';
+import type { Settings } from '../../harness/service-runtime.ts';
 import { NoopController } from './noop.controller.ts';
 
 const PLACE = { lat: 52.52, lng: 13.405 };
