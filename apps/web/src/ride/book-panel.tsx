@@ -88,6 +88,11 @@ function QuoteCard({ quote, isPending, onRequest, onRenew }: QuoteCardProps) {
         </span>
         <strong className="price numbers">{money(quote.fareMinor, quote.currency)}</strong>
       </p>
+      {quote.surge && (
+        <p className="hint">
+          Prices are ×{quote.surge.multiplier} just now: {quote.surge.reason}.
+        </p>
+      )}
       {leftS > 0 ? (
         <>
           <ActionButton className="button primary big" isPending={isPending} onPress={onRequest}>

@@ -350,6 +350,10 @@ export interface components {
             durationS: number;
             /** @enum {string} */
             distanceSource: "estimate" | "route";
+            surge?: {
+                multiplier: number;
+                reason: string;
+            };
             /** Format: date-time */
             expiresAt: string;
         };
