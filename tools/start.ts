@@ -86,7 +86,10 @@ function block({ state }: Platform): string {
   return rows.map(([name, url, more]) => `  ${bold(name!.padEnd(11))} ${url!.padEnd(30)} ${dim(more!)}`).join('\n');
 }
 
-function startCity({ state }: Platform, counts: Record<'drivers' | 'passengers' | 'speed', number>): Supervisor {
+function startCity(
+  { state, tellCity }: Platform,
+  counts: Record<'drivers' | 'passengers' | 'speed', number>,
+): Supervisor {
   const urls = SERVICES.flatMap((service) => [`--${service}-url`, state.services[service].url]);
   const options = Object.entries(counts).flatMap(([name, value]) => [`--${name}`, String(value)]);
   const city = new Supervisor({
@@ -98,7 +101,7 @@ function startCity({ state }: Platform, counts: Record<'drivers' | 'passengers' 
     } as Record<string, string>,
     say: (line) => out.line(line),
     // The status line reads the databases, which know more than this city; how long it waited, only the city knows.
-    onMessage: (message) => (cityReport = message as CityReport),
+    onMessage: (message) => tellCity((cityReport = message as CityReport)),
   });
   city.start();
   return city;

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { ServiceName } from '@cabstand/contracts';
 import { asAdministrator, certificateFiles, LOCAL } from '../../infra/index.ts';
+import type { CityReport } from '../city/stats.ts';
 import { developerKey, issuerUrl } from '../runtime/developer-issuer.ts';
 import { webUrl } from '../runtime/environment.ts';
 import type { Infrastructure } from '../runtime/infrastructure.ts';
@@ -13,7 +14,7 @@ export async function startLocalTools(
   settings: Settings,
   { broker }: Infrastructure,
   crash: (service: ServiceName) => void,
-): Promise<{ stop(): Promise<void> }> {
+): Promise<{ tellCity(report: CityReport): void; stop(): Promise<void> }> {
   const { tls, ports } = settings;
   const files = certificateFiles(LOCAL, 'web');
   const certificate = tls ? { cert: readFileSync(files.cert), key: readFileSync(files.key) } : null;
@@ -29,7 +30,10 @@ export async function startLocalTools(
       broker: { url: broker.adminUrl, options: tls ? asAdministrator(LOCAL) : {} },
       crash,
     });
-    return { stop: async () => void (await Promise.all([provider.stop(), server.stop()])) };
+    return {
+      tellCity: server.tellCity,
+      stop: async () => void (await Promise.all([provider.stop(), server.stop()])),
+    };
   } catch (error) {
     await provider.stop();
     throw error;

@@ -1,6 +1,7 @@
 import { connect } from 'amqplib';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { createTestBroker, eventually, type TestBroker } from '@cabstand/testing';
+import { Stats } from '../city/stats.ts';
 import { startLocalServer } from './local-server.ts';
 
 const ISSUER = 'http://localhost:4201';
@@ -65,6 +66,15 @@ it('keeps what services export, for operators', async () => {
   ]);
 });
 
+it('tells what the simulated city said last', async () => {
+  const token = await tokenOf('operator');
+  expect((await call('GET', '/city', undefined, token)).body).toEqual({ report: null });
+  const report = new Stats().report();
+  server.tellCity({ ...report, requested: 1 });
+  server.tellCity({ ...report, requested: 2 });
+  expect((await call('GET', '/city', undefined, token)).body).toEqual({ report: { ...report, requested: 2 } });
+});
+
 it('takes nothing that a page of another origin could send unasked', async () => {
   expect((await call('POST', '/v1/traces', OTLP, undefined, 'text/plain')).status).toBe(415);
 });
@@ -74,6 +84,7 @@ it('is for operators', async () => {
   for (const token of others) {
     for (const [method, path, body] of [
       ['GET', '/traces?tripId=some-trip', undefined],
+      ['GET', '/city', undefined],
       ['POST', '/poison', { queue: QUEUE }],
       ['POST', '/services/trip/kill', undefined],
     ] as const)

@@ -4,6 +4,7 @@ import { EVENTS, retryExchange, SERVICES, subscriptions, type ServiceName } from
 import { connect, type SocketOptions } from 'amqplib';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { createLocalJWKSet, jwtVerify, type JWK } from 'jose';
+import type { CityReport } from '../city/stats.ts';
 import { spansOf, type OtlpTraces } from './spans.ts';
 import { TraceStore } from './trace-store.ts';
 
@@ -21,11 +22,12 @@ export interface LocalServerOptions {
 }
 
 /**
- * What the operator page can do on a developer's machine and nowhere else: it keeps the traces that the services export,
- * and does from outside what no service would do to itself. `/v1/traces` is OTLP over HTTP; the rest is for operators.
+ * What the operator page can do on a developer's machine and nowhere else: it keeps the traces that the services export
+ * and what the simulated city says of itself, and does from outside what no service would do to itself. `/v1/traces` is OTLP over HTTP; the rest is for operators.
  */
 export async function startLocalServer({ port, certificate = null, issuer, broker, crash }: LocalServerOptions) {
   const traces = new TraceStore();
+  let city: CityReport | null = null;
   const server = Fastify({
     bodyLimit: LARGEST_EXPORT_BYTES,
     forceCloseConnections: true,
@@ -46,6 +48,7 @@ export async function startLocalServer({ port, certificate = null, issuer, broke
   server.get<{ Querystring: { tripId?: string } }>('/traces', { preHandler: operatorsOnly }, (request) => ({
     spans: traces.about(request.query.tripId ?? ''),
   }));
+  server.get('/city', { preHandler: operatorsOnly }, () => ({ report: city }));
   server.post<{ Body: { queue?: string } }>('/poison', { preHandler: operatorsOnly }, async (request, reply) => {
     const queue = subscriptions(EVENTS).find((each) => each.queue === request.body?.queue);
     if (!queue) return refuse(reply, 404, 'NOT_FOUND', 'there is no such queue');
@@ -64,7 +67,8 @@ export async function startLocalServer({ port, certificate = null, issuer, broke
   );
   await server.listen({ host: '127.0.0.1', port });
   const url = `http://127.0.0.1:${(server.server.address() as AddressInfo).port}`;
-  return { url, stop: () => server.close() };
+  const tellCity = (report: CityReport) => void (city = report);
+  return { url, tellCity, stop: () => server.close() };
 }
 
 const refuse = (reply: FastifyReply, status: number, code: string, detail: string) =>

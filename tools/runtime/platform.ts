@@ -12,6 +12,7 @@ import {
   stopProcess,
   trustAuthority,
 } from '../../infra/index.ts';
+import type { CityReport } from '../city/stats.ts';
 import { startLocalTools } from '../local/index.ts';
 import { runLogged } from './commands.ts';
 import { publicUrl, serviceEnvironment, watchedEnvironment, webEnvironment, webUrl } from './environment.ts';
@@ -33,6 +34,8 @@ export interface PlatformState {
 
 export interface Platform {
   state: PlatformState;
+  /** Shown to operators. */
+  tellCity(report: CityReport): void;
   stop(): Promise<void>;
   /** Ends the services at once; what they had under way is redone after the next start. */
   kill(): void;
@@ -144,7 +147,7 @@ export async function startPlatform(settings: Settings, out: Output, signal?: Ab
   };
   mkdirSync(RUN, { recursive: true });
   writeFileSync(STATE, JSON.stringify(state), { mode: 0o600 });
-  return { state, stop, kill };
+  return { state, tellCity: local.tellCity, stop, kill };
 }
 
 /**

@@ -2,7 +2,8 @@ import { useSyncExternalStore } from 'react';
 import { Switch } from 'react-aria-components';
 import { Notice } from '../widgets/notice.tsx';
 import type { Fleet } from './fleet.ts';
-import { eventsPerS, useFigures } from './watch.ts';
+import type { Spread } from './operator-api.ts';
+import { eventsPerS, useCity, useFigures } from './watch.ts';
 
 interface CityPanelProps {
   fleet: Fleet;
@@ -17,6 +18,7 @@ const shown = (figure: number | null | undefined, digits = 0): string =>
 export function CityPanel({ fleet, hasHexagons, setHasHexagons }: CityPanelProps) {
   const cabs = useSyncExternalStore(fleet.subscribe, fleet.getCounts);
   const { data: figures, isError } = useFigures();
+  const { data: simulated } = useCity();
   const online = cabs.free + cabs.offered + cabs['on-trip'];
   const perMinute = figures && (figures.requested * 60) / figures.windowS;
   const underWay = figures && Object.values(figures.underWay).reduce((sum, count) => sum + count, 0);
@@ -32,6 +34,12 @@ export function CityPanel({ fleet, hasHexagons, setHasHexagons }: CityPanelProps
         <Figure name="To accept, median" value={`${shown(figures?.medianAcceptS, 1)} s`} hint="over five minutes" />
         <Figure name="No driver found" value={shown(figures?.unfulfilled)} hint="in five minutes" />
         <Figure name="Events a second" value={shown(eventsPerS(), 1)} hint="confirmed by RabbitMQ" />
+        {simulated && (
+          <>
+            <Took name="Request → offer" times={simulated.requestToOfferMs} />
+            <Took name="Offer → accept" times={simulated.offerToAcceptMs} />
+          </>
+        )}
       </dl>
       <h2>Drivers</h2>
       <ul className="legend">
@@ -61,6 +69,11 @@ export function CityPanel({ fleet, hasHexagons, setHasHexagons }: CityPanelProps
       )}
     </>
   );
+}
+
+/** As the simulated city's phones saw it. */
+function Took({ name, times }: { name: string; times: Spread | null }) {
+  return <Figure name={name} value={`${shown(times?.p50)} ms`} hint={`median; p99 ${shown(times?.p99)} ms`} />;
 }
 
 function Figure({ name, value, hint }: { name: string; value: string; hint?: string }) {

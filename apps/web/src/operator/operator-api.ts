@@ -18,6 +18,15 @@ export type Span = {
   hasFailed: boolean;
   attributes: Record<string, unknown>;
 };
+export interface Spread {
+  p50: number;
+  p99: number;
+}
+/** How long the simulated city's last trips took to find a driver, in ms; null before the first. */
+export interface CityTimes {
+  requestToOfferMs: Spread | null;
+  offerToAcceptMs: Spread | null;
+}
 export type Components = components;
 
 /** What an operator asks the services, and on a developer's machine the local server. */
@@ -57,6 +66,12 @@ export class OperatorApi {
 
   kill(service: Service): Promise<unknown> {
     return this.#ask('POST', `/api/local/services/${service}/kill`, {});
+  }
+
+  /** Null where no city is simulated. */
+  async city(): Promise<CityTimes | null> {
+    const { report } = (await this.#ask('GET', '/api/local/city')) as { report: CityTimes | null };
+    return report;
   }
 
   async traces(tripId: string): Promise<Span[]> {

@@ -1,5 +1,6 @@
 import { useQueries, useQuery } from '@tanstack/react-query';
 import { answerOf } from '../api/client.ts';
+import { usePageConfig } from '../page-config.ts';
 import { SERVICES, useOperatorApi, type OperatorApi, type Service } from './operator-api.ts';
 
 const EVERY_MS = 1_500;
@@ -47,6 +48,19 @@ export function useFigures() {
     queryKey: ['ops', 'figures'],
     queryFn: () => answerOf(api.trip.GET('/v1/ops/trip-figures')),
     refetchInterval: SELDOM_MS,
+  });
+}
+
+/** What the simulated city measures, where there is one. */
+export function useCity() {
+  const api = useOperatorApi();
+  const { isLocal } = usePageConfig();
+  return useQuery({
+    ...LIVE,
+    queryKey: ['local', 'city'],
+    queryFn: () => api.city(),
+    refetchInterval: SELDOM_MS,
+    enabled: isLocal,
   });
 }
 
