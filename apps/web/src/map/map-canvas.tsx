@@ -34,8 +34,11 @@ export const useMap = (): MapLibre => {
 export interface MapCanvasProps {
   /** deck.gl layers over the map; keep the array while nothing has changed. */
   layers?: Layer[];
-  /** The layers of each frame, for what moves all the time: React is left out of it. Keep the function while it draws the same. */
-  draw?: (nowMs: number) => Layer[];
+  /**
+   * The layers of each frame, for what moves all the time, and null while nothing does: React is left out of it. Keep
+   * the function while it draws the same.
+   */
+  draw?: (nowMs: number) => Layer[] | null;
   /** Brings these points into view, whenever `key` changes. */
   frame?: { key: string; points: Point[] };
   centre?: Point;
@@ -125,7 +128,8 @@ function useFrames(map: MapLibre | null, overlay: RefObject<MapboxOverlay | null
   useEffect(() => {
     if (!map || !draw) return;
     let frame = requestAnimationFrame(function next(nowMs) {
-      overlay.current?.setProps({ layers: draw(nowMs) });
+      const layers = draw(nowMs);
+      if (layers) overlay.current?.setProps({ layers });
       frame = requestAnimationFrame(next);
     });
     return () => cancelAnimationFrame(frame);

@@ -29,7 +29,7 @@ export class Fleet {
   readonly #listeners = new Set<() => void>();
   #counts = { free: 0, offered: 0, 'on-trip': 0 };
   #telling: ReturnType<typeof setTimeout> | undefined;
-  isConnected = false;
+  #changedAtMs = 0;
 
   readonly subscribe = (listener: () => void): (() => void) => {
     this.#listeners.add(listener);
@@ -45,10 +45,9 @@ export class Fleet {
   /** Until the signal. @throws ApiProblem when an operator may not */
   async follow(session: TokenSource, signal: AbortSignal): Promise<void> {
     const onConnected = (isConnected: boolean) => {
-      this.isConnected = isConnected;
       // A new connection begins with everybody who is online now.
       if (isConnected) this.#cabs.clear();
-      this.#tell();
+      this.#note(performance.now());
     };
     for await (const { event, data } of followEvents('/api/driver/v1/drivers/positions', session, {
       signal,
@@ -56,8 +55,13 @@ export class Fleet {
     })) {
       if (event === 'position') this.move(data as Position, performance.now());
       else if (event === 'driver-offline') this.#cabs.delete((data as Position).driverId);
-      this.#tell();
+      this.#note(performance.now());
     }
+  }
+
+  /** Whether a frame that is drawn now is as one that was drawn at `lastMs`. */
+  isStill(lastMs: number): boolean {
+    return lastMs > this.#changedAtMs + GLIDE_MS.longest;
   }
 
   move({ driverId, position, status }: Position, nowMs: number): void {
@@ -84,8 +88,9 @@ export class Fleet {
     }
   }
 
-  /** Not for every event: a first connection brings hundreds. */
-  #tell(): void {
+  /** Listeners hear not of every event: a first connection brings hundreds. */
+  #note(nowMs: number): void {
+    this.#changedAtMs = nowMs;
     if (this.#telling) return;
     this.#telling = setTimeout(() => {
       this.#telling = undefined;

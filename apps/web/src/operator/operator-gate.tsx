@@ -11,10 +11,29 @@ let session: OperatorSession | undefined;
 const sessionOf = ({ issuer, clientId }: NonNullable<PageConfig['operator']>) =>
   (session ??= new OperatorSession(issuer, clientId));
 
+/** When the browser has nothing to do, or not long after. */
+const SOON_MS = 400;
+
+interface OperatorGateProps {
+  /** Called once it is known who is here and that has been shown: the time for what takes long. */
+  onDecided: () => void;
+  children: ReactNode;
+}
+
 /** Shows its children to operators, and to everybody else the way to become one. */
-export function OperatorGate({ children }: { children: ReactNode }) {
+export function OperatorGate({ onDecided, children }: OperatorGateProps) {
   const { operator } = usePageConfig();
-  if (operator) return <SignedIn session={sessionOf(operator)}>{children}</SignedIn>;
+  if (operator)
+    return (
+      <SignedIn session={sessionOf(operator)} onDecided={onDecided}>
+        {children}
+      </SignedIn>
+    );
+  return <Unconfigured onDecided={onDecided} />;
+}
+
+function Unconfigured({ onDecided }: { onDecided: () => void }) {
+  useWhenDecided(true, onDecided);
   return (
     <Welcome>
       <Notice>
@@ -24,7 +43,7 @@ export function OperatorGate({ children }: { children: ReactNode }) {
   );
 }
 
-function SignedIn({ session, children }: { session: OperatorSession; children: ReactNode }) {
+function SignedIn({ session, onDecided, children }: OperatorGateProps & { session: OperatorSession }) {
   const state = useSyncExternalStore(session.subscribe, session.getState);
   const api = useMemo(() => new OperatorApi(session), [session]);
   const [hasFailed, setHasFailed] = useState(false);
@@ -32,6 +51,7 @@ function SignedIn({ session, children }: { session: OperatorSession; children: R
   useEffect(() => {
     session.resume().catch(() => setHasFailed(true));
   }, [session]);
+  useWhenDecided(state !== 'unknown', onDecided);
   if (state === 'signed-in') return <OperatorApiProvider value={api}>{children}</OperatorApiProvider>;
   if (state === 'unknown') {
     return (
@@ -69,4 +89,12 @@ function Welcome({ children }: { children: ReactNode }) {
       </p>
     </>
   );
+}
+
+function useWhenDecided(isDecided: boolean, onDecided: () => void): void {
+  useEffect(() => {
+    if (!isDecided) return;
+    const idle = requestIdleCallback(onDecided, { timeout: SOON_MS });
+    return () => cancelIdleCallback(idle);
+  }, [isDecided, onDecided]);
 }

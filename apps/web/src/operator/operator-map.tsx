@@ -39,8 +39,12 @@ export default function OperatorMap({ fleet, trips, hasHexagons, chosen }: Opera
   const cabs = useMemo(() => new Cabs(fleet, CABS[theme]), [fleet, theme]);
   const ways = useMemo(() => wayLayers(trips, chosen, theme), [trips, chosen, theme]);
   const hexagons = useRef<{ atMs: number; layer: Layer } | null>(null);
+  const drawn = useRef({ atMs: 0, ways, hasHexagons });
   const draw = useCallback(
-    (nowMs: number): Layer[] => {
+    (nowMs: number): Layer[] | null => {
+      const { atMs, ...last } = drawn.current;
+      if (fleet.isStill(atMs) && last.ways === ways && last.hasHexagons === hasHexagons) return null;
+      drawn.current = { atMs: nowMs, ways, hasHexagons };
       if (!hasHexagons) hexagons.current = null;
       else if (!hexagons.current || nowMs - hexagons.current.atMs > HEXAGONS_EVERY_MS)
         hexagons.current = { atMs: nowMs, layer: hexagonLayer(hexagonsOf(fleet, trips, nowMs)) };

@@ -1,5 +1,5 @@
 import './operator.css';
-import { lazy, useEffect, useState } from 'react';
+import { lazy, useCallback, useEffect, useState } from 'react';
 import type { Trip } from '../api/client.ts';
 import { Stage } from '../layout/stage.tsx';
 import { MapFrame } from '../map/map-frame.tsx';
@@ -18,15 +18,17 @@ export default function OperatorPage() {
   const [hasHexagons, setHasHexagons] = useState(true);
   const [chosen, setChosen] = useState<string | null>(null);
   const [trips, setTrips] = useState(NO_TRIPS);
+  const [isMapDue, setIsMapDue] = useState(false);
+  const showMap = useCallback(() => setIsMapDue(true), []);
   return (
     <Stage
       map={
         <MapFrame label="Map of the city">
-          <OperatorMap fleet={fleet} trips={trips} hasHexagons={hasHexagons} chosen={chosen} />
+          {isMapDue && <OperatorMap fleet={fleet} trips={trips} hasHexagons={hasHexagons} chosen={chosen} />}
         </MapFrame>
       }
     >
-      <OperatorGate>
+      <OperatorGate onDecided={showMap}>
         <Follow fleet={fleet} onTrips={setTrips} />
         <OperatorPanel {...{ fleet, hasHexagons, setHasHexagons, chosen, setChosen }} />
       </OperatorGate>
