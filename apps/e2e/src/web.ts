@@ -29,8 +29,8 @@ const FLAGS = [
 ];
 /** Maps are drawn in software here: few pixels, and no more of them than needed. */
 const SMALL: BrowserContextOptions = { viewport: { width: 400, height: 640 }, reducedMotion: 'reduce' };
-/** What graphics drivers say in software has nothing to do with us. */
-const NOISE = /GPU stall|GL Driver Message/;
+/** What graphics drivers say in software, and that there are none, has nothing to do with us. */
+const NOISE = /GPU stall|GL Driver Message|WebGL/;
 
 /** The built pages and their server, as they are run for real. */
 export class WebProcess {
@@ -88,10 +88,12 @@ export class TestBrowser {
     this.#url = url;
   }
 
-  static async launch(url: string): Promise<TestBrowser> {
+  /** Without WebGL no map can be drawn, which is most of the work of a page. */
+  static async launch(url: string, { hasWebGl = true } = {}): Promise<TestBrowser> {
     const executablePath = findChromium();
     if (!executablePath) throw new Error('no Chromium or Chrome: install one, or name it in CHROME');
-    return new TestBrowser(await chromium.launch({ executablePath, args: FLAGS }), url);
+    const args = hasWebGl ? FLAGS : [...FLAGS, '--disable-3d-apis'];
+    return new TestBrowser(await chromium.launch({ executablePath, args }), url);
   }
 
   /** A page of somebody who shares nothing with anybody else. `seed` is put into its session storage first. */

@@ -1,4 +1,5 @@
 import { eventually } from '@cabstand/testing';
+import { jest } from '@jest/globals';
 import pg from 'pg';
 import type { Page } from 'playwright-core';
 import { BrokerView, goodMessage, SOURCES } from '../src/messages.ts';
@@ -18,6 +19,8 @@ const QUEUE = 'passenger.trip-events';
 const WAY = { pickup: NEAR_PICKUP, dropoff: northOf(NEAR_PICKUP, 1_000) };
 const FROM_TRIP = SOURCES.find(({ publisher }) => publisher === 'trip')!;
 
+jest.setTimeout(120_000);
+
 let operated: OperatedPlatform;
 let page: Page;
 
@@ -31,12 +34,16 @@ afterAll(async () => {
 afterEach(() => expect(operated.browser.complaints.splice(0)).toEqual([]));
 
 const figure = (name: string) => page.locator('.figure', { hasText: name }).locator('strong');
+/** The map is drawn in software meanwhile, and other tests may have the processor. */
+const PATIENCE = { timeoutMs: 40_000 };
+const untilFigure = (name: string, value: string) =>
+  eventually(async () => expect(await figure(name).textContent()).toBe(value), PATIENCE);
 const mapPicture = () => page.locator('.map-canvas').screenshot();
 
 it('signs the operator in, keeps no token where a script finds it, and shows drivers as they move', async () => {
   const { api } = await newDriver(operated.platform.urls, NEAR_PICKUP);
   await page.locator('.map-canvas[data-ready]').waitFor();
-  await eventually(async () => expect(await figure('Drivers online').textContent()).toBe('1'));
+  await untilFigure('Drivers online', '1');
   expect(await storedText(page)).not.toMatch(/eyJ/);
   expect(page.url()).not.toContain('code=');
 
@@ -45,12 +52,12 @@ it('signs the operator in, keeps no token where a script finds it, and shows dri
     // Until it is a plausible way for the time that has passed.
     await api.report([{ ...northOf(NEAR_PICKUP, 400), at: new Date().toISOString() }]);
     expect((await mapPicture()).equals(before)).toBe(false);
-  });
+  }, PATIENCE);
 
   await page.reload();
-  await eventually(async () => expect(await figure('Drivers online').textContent()).toBe('1'));
+  await untilFigure('Drivers online', '1');
   await api.goOffline();
-  await eventually(async () => expect(await figure('Drivers online').textContent()).toBe('0'));
+  await untilFigure('Drivers online', '0');
 });
 
 it('follows a trip’s messages over three services', async () => {

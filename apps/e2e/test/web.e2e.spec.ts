@@ -27,6 +27,8 @@ jest.setTimeout(120_000);
 let platform: Platform;
 let web: WebProcess;
 let browser: TestBrowser;
+/** One that can't draw the map: everything else works without it. */
+let plain: TestBrowser;
 const open: Page[] = [];
 
 beforeAll(async () => {
@@ -35,15 +37,17 @@ beforeAll(async () => {
   web = WebProcess.before(platform, port);
   await web.start();
   browser = await TestBrowser.launch(web.url);
+  plain = await TestBrowser.launch(web.url, { hasWebGl: false });
 }, 90_000);
 
 afterEach(async () => {
   await Promise.all(open.splice(0).map((page) => page.context().close()));
-  expect(browser.complaints.splice(0)).toEqual([]);
+  expect([...browser.complaints.splice(0), ...plain.complaints.splice(0)]).toEqual([]);
 });
 
 afterAll(async () => {
   await browser?.close();
+  await plain?.close();
   await web?.stop();
   await platform?.stop();
 });
@@ -91,10 +95,11 @@ it('takes a passenger and a driver through a whole trip, whatever is reloaded', 
 });
 
 it('passes a declined trip on to the next driver', async () => {
-  const driver = kept(await driverPage(browser, NEAR_PICKUP));
+  const driver = kept(await driverPage(plain, NEAR_PICKUP));
   await goOnline(driver);
   const next = await newDriver(platform.urls, northOf(NEAR_PICKUP, 800));
-  const passenger = kept(await passengerPage(browser));
+  const passenger = kept(await passengerPage(plain));
+  await untilShown(passenger, 'The map cannot be shown');
   await requestRide(passenger);
   await press(driver, 'Decline');
   await untilShown(driver, 'You declined.');
@@ -109,9 +114,9 @@ it('passes a declined trip on to the next driver', async () => {
 });
 
 it('tells the driver of an offer that the passenger has withdrawn', async () => {
-  const driver = kept(await driverPage(browser, NEAR_PICKUP));
+  const driver = kept(await driverPage(plain, NEAR_PICKUP));
   await goOnline(driver);
-  const passenger = kept(await passengerPage(browser));
+  const passenger = kept(await passengerPage(plain));
   await requestRide(passenger);
   await untilShown(driver, 'A trip is offered to you');
   await press(passenger, 'Cancel the ride');
@@ -125,7 +130,7 @@ it('tells the driver of an offer that the passenger has withdrawn', async () => 
 
 it('says that the connection is lost, and catches up when it is back', async () => {
   const { api } = await newDriver(platform.urls, NEAR_PICKUP);
-  const passenger = kept(await passengerPage(browser));
+  const passenger = kept(await passengerPage(plain));
   await requestRide(passenger);
   const { offerId, tripId } = await untilOffered(api);
   await web.stop();
@@ -141,7 +146,7 @@ it('says that the connection is lost, and catches up when it is back', async () 
 });
 
 it('makes one trip of a request whose answer is lost', async () => {
-  const passenger = kept(await passengerPage(browser));
+  const passenger = kept(await passengerPage(plain));
   await quoteRide(passenger);
   const keys: (string | undefined)[] = [];
   await passenger.route('**/api/trip/v1/trips', async (route) => {
@@ -164,7 +169,7 @@ it('makes one trip of a request whose answer is lost', async () => {
 });
 
 it('says which field is wrong, keeps what was typed, and no secret', async () => {
-  const page = kept(await browser.page());
+  const page = kept(await plain.page());
   await page.goto('/ride');
   await page.getByRole('tab', { name: 'Create account' }).click();
   await fill(page, { Name: 'Ada', 'E-mail': 'ada@example.com', Phone: 'none', Password: 'password1' });
