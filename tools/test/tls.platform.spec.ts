@@ -1,8 +1,9 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { SERVICES } from '@cabstand/contracts';
 import { eventually } from '@cabstand/testing';
 import pg from 'pg';
@@ -37,6 +38,23 @@ function journey(): Promise<{ code: number | null; output: string }> {
 
 const portOf = (service: string) => ports[`${service.toUpperCase()}_PORT`];
 
+const certificateOf = (holder: string) =>
+  readFileSync(certificateFiles(local, holder).cert, 'utf8').replaceAll(/-.*-|\s/g, '');
+
+/** The certificate that somebody's public port shows to those who connect now. */
+function shownBy(holder: string): Promise<string> {
+  const options = { ca: readFileSync(certificateFiles(local, holder).ca), servername: holder };
+  return new Promise((resolve, reject) => {
+    request(`https://127.0.0.1:${portOf(holder)}/livez`, { ...options, agent: false }, (response) => {
+      const { raw } = (response.socket as import('node:tls').TLSSocket).getPeerCertificate();
+      response.destroy();
+      resolve(raw.toString('base64'));
+    })
+      .on('error', reject)
+      .end();
+  });
+}
+
 describe('npm start -- --tls', () => {
   it('serves HTTPS at the three public ports, and nothing in plain text', async () => {
     for (const service of SERVICES) {
@@ -52,21 +70,8 @@ describe('npm start -- --tls', () => {
     expect(response.headers.get('strict-transport-security')).toContain('max-age');
   });
 
-  it('shows each caller the certificate of the service that it calls', async () => {
-    for (const service of SERVICES) {
-      const { cert, ca } = certificateFiles(local, service);
-      const shown = await new Promise<string>((resolve, reject) => {
-        const options = { ca: readFileSync(ca), servername: service };
-        request(`https://127.0.0.1:${portOf(service)}/openapi.json`, options, (response) => {
-          const { raw } = (response.socket as import('node:tls').TLSSocket).getPeerCertificate();
-          response.destroy();
-          resolve(raw.toString('base64'));
-        })
-          .on('error', reject)
-          .end();
-      });
-      expect(readFileSync(cert, 'utf8').replaceAll(/-.*-|\s/g, '')).toBe(shown);
-    }
+  it.each([...SERVICES, 'web'])('shows callers of %s its certificate', async (holder) => {
+    expect(await shownBy(holder)).toBe(certificateOf(holder));
   });
 
   it('takes a journey to its end, and the city lives', async () => {
@@ -126,6 +131,12 @@ describe('npm start -- --tls', () => {
     }
     const asked = readFileSync(join(local, 'logs', 'passenger.log'), 'utf8');
     expect(asked).toMatch(/jwks\.json.*status=200/);
+  });
+
+  it('uses certificates that are renewed while it runs', async () => {
+    await promisify(execFile)(process.execPath, [join(ROOT, 'tools', 'certificates.ts'), 'renew'], { env });
+    for (const holder of [...SERVICES, 'web'])
+      await eventually(async () => expect(await shownBy(holder)).toBe(certificateOf(holder)), { timeoutMs: 10_000 });
   });
 
   it('starts without TLS on the same data afterwards', async () => {
