@@ -1,4 +1,5 @@
 import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { request } from 'node:https';
 import { tmpdir } from 'node:os';
@@ -7,7 +8,15 @@ import { promisify } from 'node:util';
 import { SERVICES } from '@cabstand/contracts';
 import { eventually } from '@cabstand/testing';
 import pg from 'pg';
-import { certificateFiles, Management, ROOT, secret, trustAuthority, withCertificate } from '../../infra/index.ts';
+import {
+  certificateFiles,
+  freePort,
+  Management,
+  ROOT,
+  secret,
+  trustAuthority,
+  withCertificate,
+} from '../../infra/index.ts';
 import { Start, startEnvironment } from './start-process.ts';
 
 const local = mkdtempSync(join(tmpdir(), 'cabstand-tls-'));
@@ -68,6 +77,18 @@ describe('npm start -- --tls', () => {
     const response = await fetch(`https://localhost:${portOf('web')}/api/trip/openapi.json`);
     expect(response.status).toBe(200);
     expect(response.headers.get('strict-transport-security')).toContain('max-age');
+  });
+
+  it('hands nothing from the pages to a service that somebody else vouches for', async () => {
+    const port = await freePort();
+    const environment = { PORT: String(port), TRIP_URL: `https://localhost:${portOf('trip')}` };
+    // Without the authority, the service is a stranger.
+    const pages = spawn(process.execPath, [join(ROOT, 'dist', 'apps', 'web', 'main.js')], { env: environment });
+    const ended = once(pages, 'exit');
+    const ask = async () => (await fetch(`http://localhost:${port}/api/trip/openapi.json`)).status;
+    await eventually(async () => expect(await ask()).toBe(503));
+    pages.kill();
+    await ended;
   });
 
   it.each([...SERVICES, 'web'])('shows callers of %s its certificate', async (holder) => {

@@ -126,6 +126,20 @@ describe('the way to the services', () => {
     await left;
   });
 
+  it('has room beside many streams', async () => {
+    answer = (request, response) => {
+      if (request.url === '/v1/trips') response.end('[]');
+      else response.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: 1\n\n');
+    };
+    const leaving = new AbortController();
+    const streams = Array.from({ length: 200 }, () =>
+      fetch(`${url}/api/trip/v1/trips/1/events`, { signal: leaving.signal }),
+    );
+    await Promise.all(streams);
+    expect(await (await fetch(`${url}/api/trip/v1/trips`)).text()).toBe('[]');
+    leaving.abort();
+  });
+
   it('says so when a service cannot be reached', async () => {
     const response = await fetch(`${url}/api/driver/v1/drivers/me`);
     expect(response.status).toBe(503);
