@@ -67,7 +67,7 @@ function shownBy(holder: string): Promise<string> {
 describe('npm start -- --tls', () => {
   it('serves HTTPS at the three public ports, and nothing in plain text', async () => {
     for (const service of SERVICES) {
-      expect(start.output).toContain(`https://localhost:${portOf(service)}/docs`);
+      await start.says(new RegExp(`https://localhost:${portOf(service)}/docs`));
       expect((await fetch(`https://localhost:${portOf(service)}/openapi.json`)).status).toBe(200);
       await expect(fetch(`http://localhost:${portOf(service)}/openapi.json`)).rejects.toThrow();
     }
@@ -86,9 +86,12 @@ describe('npm start -- --tls', () => {
     const pages = spawn(process.execPath, [join(ROOT, 'dist', 'apps', 'web', 'main.js')], { env: environment });
     const ended = once(pages, 'exit');
     const ask = async () => (await fetch(`http://localhost:${port}/api/trip/openapi.json`)).status;
-    await eventually(async () => expect(await ask()).toBe(503));
-    pages.kill();
-    await ended;
+    try {
+      await eventually(async () => expect(await ask()).toBe(503), { timeoutMs: 30_000 });
+    } finally {
+      pages.kill();
+      await ended;
+    }
   });
 
   it.each([...SERVICES, 'web'])('shows callers of %s its certificate', async (holder) => {
