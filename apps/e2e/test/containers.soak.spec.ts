@@ -149,8 +149,10 @@ function testOverlay(engine: ContainerEngine, note: Note): void {
     const signedIn = await fetch(sessions, { method: 'POST', headers, body: JSON.stringify({ email, password }) });
     const [cookie] = signedIn.headers.getSetCookie();
     expect(cookie).toContain('; Path=/api/passenger/v1/sessions');
+    expect(await signedIn.json()).not.toHaveProperty('refreshToken');
     const kept = { origin: headers.origin, cookie: cookie!.split(';')[0]! };
-    expect((await fetch(`${sessions}/refresh`, { method: 'POST', headers: kept })).status).toBe(200);
+    const refreshed = await fetch(`${sessions}/refresh`, { method: 'POST', headers: kept });
+    expect(await refreshed.json()).toHaveProperty('accessToken');
   });
 
   it.each(SERVICES)('completes another one after %s was killed', async (service) => {
