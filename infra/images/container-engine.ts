@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -14,15 +15,21 @@ type Output = Promise<string>;
  */
 export class ContainerEngine {
   readonly folder: string;
+  /**
+   * What is of no use once nothing runs. In a short path: where it is longer than 50 characters, Podman refuses its own
+   * call by which a container that has ended is started again.
+   */
+  readonly #running: string;
   readonly #prefix: string[];
 
   constructor(folder: string) {
     this.folder = folder;
+    this.#running = `/tmp/cabstand-${createHash('sha256').update(folder).digest('hex').slice(0, 12)}`;
     const prefix = asRoot();
     if (prefix === null) throw new Error('containers need root, or sudo without a password');
     const inside = (name: string) => join(folder, name);
     for (const name of ['settings', 'tmp']) mkdirSync(inside(name), { recursive: true });
-    const storage = { driver: 'overlay', graphroot: inside('images'), runroot: inside('run') };
+    const storage = { driver: 'overlay', graphroot: inside('images'), runroot: this.#running };
     writeFileSync(inside('settings/storage.conf'), `[storage]\n${toml(storage)}`);
     writeFileSync(
       inside('settings/containers.conf'),
@@ -35,7 +42,7 @@ export class ContainerEngine {
           cgroup_manager: 'cgroupfs',
           events_logger: 'file',
           lock_type: 'file',
-          tmp_dir: inside('run/libpod'),
+          tmp_dir: join(this.#running, 'libpod'),
         })}`,
         `[network]\n${toml({ network_backend: 'netavark', network_config_dir: inside('networks') })}`,
       ].join('\n'),
@@ -78,7 +85,7 @@ export class ContainerEngine {
     await this.podman('rm', '--all', '--force', '--time', '0');
     await this.podman('network', 'prune', '--force');
     await this.podman('rmi', '--all', '--force');
-    await this.run('rm', '-rf', '--one-file-system', this.folder);
+    await this.run('rm', '-rf', '--one-file-system', this.#running, this.folder);
   }
 }
 

@@ -13,8 +13,9 @@ const NODE = ['NODE_ENV', 'NODE_EXTRA_CA_CERTS'];
 const environments = JSON.parse(await text(process.stdin)) as Record<string, Record<string, string>>;
 const schemas = Object.fromEntries(
   await Promise.all(
-    SERVICES.map(async (service) => {
-      const exported = Object.values(await load(`apps/${service}/src/config.ts`));
+    [...SERVICES, 'web'].map(async (service) => {
+      const folder = service === 'web' ? 'server' : 'src';
+      const exported = Object.values(await load(`apps/${service}/${folder}/config.ts`));
       return [service, exported.find((value) => value instanceof z.ZodObject)] as const;
     }),
   ),

@@ -4,9 +4,8 @@ import type { IPeerAuthentication } from '@kubernetes-models/istio/security.isti
 import type { IDestinationRule } from '@kubernetes-models/istio/networking.istio.io/v1/DestinationRule';
 import type { IHTTPRoute } from '@kubernetes-models/gateway-api/gateway.networking.k8s.io/v1/HTTPRoute';
 import type { IGateway } from '@kubernetes-models/gateway-api/gateway.networking.k8s.io/v1/Gateway';
-import type { IConfigMap } from 'kubernetes-models/v1/ConfigMap';
 import { nameOf, ofKind, type KubernetesObject } from './objects.ts';
-import { matches, portNamed, services, type Workload } from './pods.ts';
+import { isOfPages, matches, portNamed, services, settingsOf, type Workload } from './pods.ts';
 import type { Rule } from './workload-rules.ts';
 
 interface TrustedIssuer {
@@ -56,7 +55,7 @@ export const MESH_RULES: Record<string, Rule> = {
         .filter(({ spec }) => spec?.action === 'ALLOW' && matches(spec.selector?.matchLabels, service.labels))
         .flatMap(({ spec }) => spec?.rules ?? []);
       const ports = [portNamed(service, 'http'), portNamed(service, 'management')].map(String);
-      const accounts = new Set([...accountsOf(objects)]);
+      const accounts = new Set(accountsOf(objects));
       const operations = rules.flatMap(({ to }) => (to ?? []).map(({ operation }) => operation));
       const principals = rules.flatMap(({ from }) => (from ?? []).flatMap(({ source }) => source?.principals ?? []));
       // Only the management port is open to whoever the NetworkPolicy lets there.
@@ -71,12 +70,29 @@ export const MESH_RULES: Record<string, Rule> = {
       ].map((problem) => `${service.name}: ${problem}`);
     }),
 
+  'whole APIs are for the edge, and those of the services for the pages too': (objects) =>
+    services(objects).flatMap((service) => {
+      const port = String(portNamed(service, 'http'));
+      const callers = ofKind<IAuthorizationPolicy>(objects, 'AuthorizationPolicy')
+        .filter(({ spec }) => matches(spec?.selector?.matchLabels, service.labels))
+        .flatMap(({ spec }) => spec?.rules ?? [])
+        .filter(({ to }) => to?.some(({ operation }) => operation?.ports?.includes(port) && !operation.paths))
+        .flatMap(({ from }) => (from ?? []).flatMap(({ source }) => source?.principals ?? []))
+        .sort();
+      const expected = [
+        ...gatewayAccounts(objects),
+        ...(isOfPages(service) ? [] : [`cluster.local/ns/${service.namespace}/sa/web`]),
+      ].sort();
+      return String(callers) === String(expected) ? [] : [`${service.name}: ${callers}`];
+    }),
+
   'only mutual TLS gets in, the management port aside': (objects) => {
     const all = ofKind<IPeerAuthentication>(objects, 'PeerAuthentication');
     const weak = all.filter(({ spec }) => spec?.mtls?.mode !== 'STRICT').map(nameOf);
     const exceptions = all.flatMap(({ spec }) => Object.keys(spec?.portLevelMtls ?? {})).sort();
     const expected = services(objects)
-      .map((service) => String(portNamed(service, 'management')))
+      .flatMap((service) => portNamed(service, 'management') ?? [])
+      .map(String)
       .sort();
     const isForAll = all.some(({ spec }) => !spec?.selector);
     return [
@@ -110,26 +126,22 @@ export const MESH_RULES: Record<string, Rule> = {
       .map(({ name }) => name),
 };
 
-/** What a service is told by its ConfigMap. */
-export function settingsOf(objects: KubernetesObject[], service: string): Record<string, string> {
-  const { pod } = services(objects).find(({ name }) => name === service)!;
-  const map = pod.containers[0]!.envFrom?.flatMap(({ configMapRef }) => configMapRef?.name ?? [])[0];
-  return ofKind<IConfigMap>(objects, 'ConfigMap').find(({ metadata }) => metadata.name === map)?.data ?? {};
-}
-
 /** Those of its configuration, and itself where it signs tokens. */
 function issuersOf(objects: KubernetesObject[], { name }: Workload): string[] {
   const { PUBLIC_URL: own, TRUSTED_ISSUERS: others = '[]' } = settingsOf(objects, name);
   return [...(own ? [own] : []), ...(JSON.parse(others) as TrustedIssuer[]).map(({ issuer }) => issuer)];
 }
 
-/** As Istio writes them. It makes an account for each Gateway, named for it and the class. */
-function accountsOf(objects: KubernetesObject[]): string[] {
-  const gateways = ofKind<IGateway>(objects, 'Gateway').map(({ metadata, spec }) => ({
-    ...metadata,
-    name: `${metadata.name}-${spec.gatewayClassName}`,
-  }));
-  return [...ofKind(objects, 'ServiceAccount').map(({ metadata }) => metadata), ...gateways].map(
-    ({ namespace, name }) => `cluster.local/ns/${namespace}/sa/${name}`,
+/** As Istio writes them. */
+const accountsOf = (objects: KubernetesObject[]): string[] => [
+  ...ofKind(objects, 'ServiceAccount').map(({ metadata }) => accountOf(metadata.namespace, metadata.name)),
+  ...gatewayAccounts(objects),
+];
+
+/** Istio makes an account for each Gateway, named for it and the class. */
+const gatewayAccounts = (objects: KubernetesObject[]): string[] =>
+  ofKind<IGateway>(objects, 'Gateway').map(({ metadata, spec }) =>
+    accountOf(metadata.namespace, `${metadata.name}-${spec.gatewayClassName}`),
   );
-}
+
+const accountOf = (namespace: string | undefined, name: string) => `cluster.local/ns/${namespace}/sa/${name}`;

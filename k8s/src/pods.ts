@@ -1,5 +1,6 @@
 import type { IDeployment } from 'kubernetes-models/apps/v1/Deployment';
 import type { IStatefulSet } from 'kubernetes-models/apps/v1/StatefulSet';
+import type { IConfigMap } from 'kubernetes-models/v1/ConfigMap';
 import type { IContainer } from 'kubernetes-models/v1/Container';
 import type { IPodSpec } from 'kubernetes-models/v1/PodSpec';
 import { nameOf, ofKind, type KubernetesObject } from './objects.ts';
@@ -30,9 +31,19 @@ export function workloads(objects: KubernetesObject[]): Workload[] {
   });
 }
 
-/** The three that are ours; the local overlay has servers besides. */
+/** What is ours: the three services, and the one of their pages. The local overlay has servers besides. */
 export const services = (objects: KubernetesObject[]) =>
   workloads(objects).filter(({ labels }) => labels['app.kubernetes.io/part-of'] === 'cabstand');
+
+/** The pages have no database, no queues and no management port. */
+export const isOfPages = ({ labels }: Workload) => labels['app.kubernetes.io/component'] === 'pages';
+
+/** What a service is told by its ConfigMap. */
+export function settingsOf(objects: KubernetesObject[], service: string): Record<string, string> {
+  const { pod } = services(objects).find(({ name }) => name === service)!;
+  const map = pod.containers[0]!.envFrom?.flatMap(({ configMapRef }) => configMapRef?.name ?? [])[0];
+  return ofKind<IConfigMap>(objects, 'ConfigMap').find(({ metadata }) => metadata.name === map)?.data ?? {};
+}
 
 /** All containers of a pod that run at some time, each with its title. */
 export const containersOf = ({ pod }: Pick<Workload, 'pod'>): IContainer[] => [

@@ -3,9 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { spawnSync } from 'node:child_process';
 import type { IExternalSecret } from '@kubernetes-models/external-secrets/external-secrets.io/v1/ExternalSecret';
-import { settingsOf } from './mesh-rules.ts';
 import { ofKind, type KubernetesObject } from './objects.ts';
-import { services } from './pods.ts';
+import { services, settingsOf } from './pods.ts';
 
 /** Any 32 bytes: keys are checked for their length, and passwords for nothing. */
 const SECRET = Buffer.alloc(32, 7).toString('base64');

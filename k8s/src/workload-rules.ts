@@ -2,7 +2,7 @@ import type { IDeployment } from 'kubernetes-models/apps/v1/Deployment';
 import type { IProbe } from 'kubernetes-models/v1/Probe';
 import { ofKind, type KubernetesObject } from './objects.ts';
 import { violations } from './pod-security.ts';
-import { containersOf, portNamed, services, workloads } from './pods.ts';
+import { containersOf, isOfPages, portNamed, services, settingsOf, workloads } from './pods.ts';
 
 /** Says what is wrong, each thing in a line; nothing when all is well. */
 export type Rule = (objects: KubernetesObject[]) => string[];
@@ -39,16 +39,20 @@ export const WORKLOAD_RULES: Record<string, Rule> = {
         .map(({ name }) => `${workload.title}: ${name}`),
     ),
 
-  'probes of services ask ports that exist, on the management port': (objects) =>
+  'probes of services ask ports that exist, on the management port where there is one': (objects) =>
     services(objects).flatMap((workload) => {
       const [container] = workload.pod.containers;
       const { startupProbe, livenessProbe, readinessProbe } = container!;
+      const wanted = isOfPages(workload) ? 'http' : 'management';
+      const speaksTls = wanted === 'http' && settingsOf(objects, workload.name).TLS_CERT_FILE !== undefined;
       return Object.entries({ startupProbe, livenessProbe, readinessProbe }).flatMap(([which, probe]) => {
         if (!probe) return [`${workload.title} has no ${which}`];
-        const port = String((probe as IProbe).httpGet?.port);
+        const { port: asked, scheme = 'HTTP' } = (probe as IProbe).httpGet ?? {};
+        const port = String(asked);
+        if ((scheme === 'HTTPS') !== speaksTls) return [`${workload.title}: ${which} speaks ${scheme}`];
         if (portNamed(workload, port) === undefined)
           return [`${workload.title}: ${which} asks ${port}, which isn't there`];
-        return port === 'management' ? [] : [`${workload.title}: ${which} asks ${port}`];
+        return port === wanted ? [] : [`${workload.title}: ${which} asks ${port}`];
       });
     }),
 
@@ -61,7 +65,9 @@ export const WORKLOAD_RULES: Record<string, Rule> = {
     }),
 
   'migrations run first, by the program and in the environment of the service': (objects) =>
-    services(objects).flatMap(({ title, pod }) => {
+    services(objects).flatMap((workload) => {
+      const { title, pod } = workload;
+      if (isOfPages(workload)) return pod.initContainers ? [title] : [];
       const [migrate] = pod.initContainers ?? [];
       const [service] = pod.containers;
       const same = (field: 'image' | 'envFrom' | 'env') =>

@@ -1,6 +1,6 @@
 import type { IContainer } from 'kubernetes-models/v1/Container';
 import { ofKind, type KubernetesObject } from '../src/objects.ts';
-import { services, type Workload } from '../src/pods.ts';
+import { services, settingsOf, type Workload } from '../src/pods.ts';
 
 interface Fault {
   /** `production` unless it takes another. */
@@ -11,7 +11,9 @@ interface Fault {
 
 type Loose = Record<string, unknown>;
 const trip = (objects: KubernetesObject[]): Workload => services(objects).find(({ name }) => name === 'trip')!;
-const container = (objects: KubernetesObject[]): IContainer => trip(objects).pod.containers[0]!;
+const container = (objects: KubernetesObject[], service = 'trip'): IContainer =>
+  services(objects).find(({ name }) => name === service)!.pod.containers[0]!;
+const settings = (objects: KubernetesObject[], service: string): Loose => settingsOf(objects, service);
 const specOf = (objects: KubernetesObject[], kind: string, name: string) =>
   ofKind<{ spec: Loose }>(objects, kind).find(({ metadata }) => metadata.name === name)!.spec;
 const without = (objects: KubernetesObject[], kind: string, name: RegExp) =>
@@ -36,10 +38,11 @@ export const FAULTS: Record<string, Fault[]> = {
   'containers say what they need and what they may use': [
     { plant: (all) => set(container(all).resources, { limits: { cpu: '1' } }) },
   ],
-  'probes of services ask ports that exist, on the management port': [
+  'probes of services ask ports that exist, on the management port where there is one': [
     { plant: (all) => set(container(all).livenessProbe?.httpGet, { port: 'manage' }) },
     { plant: (all) => set(container(all).readinessProbe?.httpGet, { port: 'http' }) },
     { plant: (all) => set(container(all), { startupProbe: undefined }) },
+    { plant: (all) => set(container(all, 'web').livenessProbe?.httpGet, { scheme: 'HTTP' }) },
   ],
   'services have the time to stop': [
     { plant: (all) => set(trip(all).pod, { terminationGracePeriodSeconds: 15 }) },
@@ -47,6 +50,10 @@ export const FAULTS: Record<string, Fault[]> = {
   ],
   'migrations run first, by the program and in the environment of the service': [
     { plant: (all) => set(trip(all).pod, { initContainers: [] }) },
+    {
+      plant: (all) =>
+        set(services(all).find(({ name }) => name === 'web')!.pod, { initContainers: trip(all).pod.initContainers }),
+    },
     { plant: (all) => set(container(all), { image: 'registry.cabstand.example/cabstand/trip:0.2.0' }) },
   ],
   'no pod has a token for the Kubernetes API': [
@@ -126,6 +133,19 @@ export const FAULTS: Record<string, Fault[]> = {
     { plant: (all) => without(all, 'Certificate', /^trip-tls$/) },
     { overlay: 'mesh', plant: (all) => without(all, 'ExternalSecret', /^postgres-trip$/) },
   ],
+  'the pages hand calls on to where each service listens, as it speaks': [
+    { plant: (all) => set(settings(all, 'web'), { TRIP_URL: 'https://trip.cabstand.svc:9103' }) },
+    { plant: (all) => set(settings(all, 'web'), { TRIP_URL: 'http://trip.cabstand.svc:3003' }) },
+    { overlay: 'mesh', plant: (all) => set(settings(all, 'web'), { TRIP_URL: 'http://trip.default.svc:3003' }) },
+  ],
+  'services let the pages call that have a route, with their cookies': [
+    { plant: (all) => set(specOf(all, 'HTTPRoute', 'web'), { hostnames: ['www.cabstand.example'] }) },
+    { plant: (all) => set(settings(all, 'driver'), { WEB_ORIGINS: undefined }) },
+  ],
+  'operators sign in at an issuer whom every service believes': [
+    { plant: (all) => set(settings(all, 'web'), { OPERATOR_ISSUER: 'https://id.cabstand.example/realms/public' }) },
+    { plant: (all) => set(settings(all, 'trip'), { TRUSTED_ISSUERS: '[]' }) },
+  ],
   'the mesh believes whom the service believes': [
     { overlay: 'mesh', plant: (all) => set(specOf(all, 'RequestAuthentication', 'driver'), { jwtRules: [] }) },
     { overlay: 'mesh', plant: (all) => set(jwtRule(all), { audiences: ['driver'] }) },
@@ -144,6 +164,10 @@ export const FAULTS: Record<string, Fault[]> = {
         set(specOf(all, 'AuthorizationPolicy', 'trip'), { rules: [{ to: [{ operation: { ports: ['3003'] } }] }] }),
     },
     { overlay: 'mesh', plant: (all) => set(container(all), { ports: [{ name: 'http', containerPort: 8080 }] }) },
+  ],
+  'whole APIs are for the edge, and those of the services for the pages too': [
+    { overlay: 'mesh', plant: (all) => set(firstRule(all, 'trip'), { from: firstRule(all, 'web').from }) },
+    { overlay: 'mesh', plant: (all) => set(firstRule(all, 'web'), { from: firstRule(all, 'trip').from }) },
   ],
   'only mutual TLS gets in, the management port aside': [
     {
@@ -175,4 +199,8 @@ export const FAULTS: Record<string, Fault[]> = {
 
 function jwtRule(objects: KubernetesObject[]): object {
   return (specOf(objects, 'RequestAuthentication', 'passenger').jwtRules as object[])[0]!;
+}
+
+function firstRule(objects: KubernetesObject[], service: string): Loose {
+  return (specOf(objects, 'AuthorizationPolicy', service).rules as Loose[])[0]!;
 }

@@ -6,37 +6,40 @@ import { withKubectl } from './kubectl.ts';
 
 /**
  * Who reaches what, as docs/architecture.md has it: a service its own database and RabbitMQ, the trip service the keys of
- * the two that sign tokens, the edge the public ports, Prometheus the metrics. Each `·` is a connection that is refused.
+ * the two that sign tokens, the edge and the pages the public ports, Prometheus the metrics. Each `·` is a connection
+ * that is refused.
  */
 const CLUSTER = `
-                 passenger passenger:m driver driver:m trip trip:m passenger-db driver-db trip-db amqp amqp-api collector dns internet metadata stranger
-edge             yes       ·           yes    ·        yes  ·      ·            ·         ·       ·    ·        -         -   -        -        ·
-monitoring       ·         yes         ·      yes      ·    yes    ·            ·         ·       ·    ·        -         -   -        -        ·
-internet         ·         ·           ·      ·        ·    ·      ·            ·         ·       ·    ·        -         -   -        -        ·
-elsewhere        ·         ·           ·      ·        ·    ·      ·            ·         ·       ·    ·        -         -   -        -        ·
-stranger         ·         ·           ·      ·        ·    ·      ·            ·         ·       ·    ·        ·         yes ·        ·        ·
-passenger        ·         ·           ·      ·        ·    ·      yes          ·         ·       yes  yes      yes       yes yes      ·        ·
-driver           ·         ·           ·      ·        ·    ·      ·            yes       ·       yes  yes      yes       yes yes      ·        ·
-trip             yes       ·           yes    ·        ·    ·      ·            ·         yes     yes  yes      yes       yes yes      ·        ·
-passenger-db     ·         ·           ·      ·        ·    ·      yes          ·         ·       ·    ·        ·         yes yes      yes      ·
-driver-db        ·         ·           ·      ·        ·    ·      ·            yes       ·       ·    ·        ·         yes yes      yes      ·
-trip-db          ·         ·           ·      ·        ·    ·      ·            ·         yes     ·    ·        ·         yes yes      yes      ·
-amqp             ·         ·           ·      ·        ·    ·      ·            ·         ·       ·    ·        ·         yes yes      yes      ·
-cnpg-operator    ·         ·           ·      ·        ·    ·      yes          yes       yes     ·    ·        -         -   -        -        ·
-rabbit-operator  ·         ·           ·      ·        ·    ·      ·            ·         ·       ·    yes      -         -   -        -        ·
-keda             ·         ·           ·      ·        ·    ·      ·            ·         ·       ·    ·        -         -   -        -        ·
+                 passenger passenger:m driver driver:m trip trip:m web passenger-db driver-db trip-db amqp amqp-api collector dns internet metadata stranger
+edge             yes       ·           yes    ·        yes  ·      yes ·            ·         ·       ·    ·        -         -   -        -        ·
+monitoring       ·         yes         ·      yes      ·    yes    ·   ·            ·         ·       ·    ·        -         -   -        -        ·
+internet         ·         ·           ·      ·        ·    ·      ·   ·            ·         ·       ·    ·        -         -   -        -        ·
+elsewhere        ·         ·           ·      ·        ·    ·      ·   ·            ·         ·       ·    ·        -         -   -        -        ·
+stranger         ·         ·           ·      ·        ·    ·      ·   ·            ·         ·       ·    ·        ·         yes ·        ·        ·
+passenger        ·         ·           ·      ·        ·    ·      ·   yes          ·         ·       yes  yes      yes       yes yes      ·        ·
+driver           ·         ·           ·      ·        ·    ·      ·   ·            yes       ·       yes  yes      yes       yes yes      ·        ·
+trip             yes       ·           yes    ·        ·    ·      ·   ·            ·         yes     yes  yes      yes       yes yes      ·        ·
+web              yes       ·           yes    ·        yes  ·      ·   ·            ·         ·       ·    ·        ·         yes ·        ·        ·
+passenger-db     ·         ·           ·      ·        ·    ·      ·   yes          ·         ·       ·    ·        ·         yes yes      yes      ·
+driver-db        ·         ·           ·      ·        ·    ·      ·   ·            yes       ·       ·    ·        ·         yes yes      yes      ·
+trip-db          ·         ·           ·      ·        ·    ·      ·   ·            ·         yes     ·    ·        ·         yes yes      yes      ·
+amqp             ·         ·           ·      ·        ·    ·      ·   ·            ·         ·       ·    ·        ·         yes yes      yes      ·
+cnpg-operator    ·         ·           ·      ·        ·    ·      ·   yes          yes       yes     ·    ·        -         -   -        -        ·
+rabbit-operator  ·         ·           ·      ·        ·    ·      ·   ·            ·         ·       ·    yes      -         -   -        -        ·
+keda             ·         ·           ·      ·        ·    ·      ·   ·            ·         ·       ·    ·        -         -   -        -        ·
 `;
-const MESH = CLUSTER.replace(/^keda.*$/m, (row) => row.replace(/^((?:\S+\s+){11})·/, '$1yes'));
+const MESH = CLUSTER.replace(/^keda.*$/m, (row) => row.replace(/^((?:\S+\s+){12})·/, '$1yes'));
 const LOCAL = `
-                 passenger passenger:m driver driver:m trip trip:m local-db local-amqp local-amqp-api dns internet stranger
-edge             yes       ·           yes    ·        yes  ·      ·        ·          ·              -   -        ·
-elsewhere        ·         ·           ·      ·        ·    ·      ·        ·          ·              -   -        ·
-stranger         ·         ·           ·      ·        ·    ·      ·        ·          ·              yes ·        ·
-passenger        ·         ·           ·      ·        ·    ·      yes      yes        yes            yes ·        ·
-driver           ·         ·           ·      ·        ·    ·      yes      yes        yes            yes ·        ·
-trip             yes       ·           yes    ·        ·    ·      yes      yes        yes            yes ·        ·
-local-db         ·         ·           ·      ·        ·    ·      ·        ·          ·              yes ·        ·
-local-amqp       ·         ·           ·      ·        ·    ·      ·        ·          ·              yes ·        ·
+                 passenger passenger:m driver driver:m trip trip:m web local-db local-amqp local-amqp-api dns internet stranger
+edge             yes       ·           yes    ·        yes  ·      yes ·        ·          ·              -   -        ·
+elsewhere        ·         ·           ·      ·        ·    ·      ·   ·        ·          ·              -   -        ·
+stranger         ·         ·           ·      ·        ·    ·      ·   ·        ·          ·              yes ·        ·
+passenger        ·         ·           ·      ·        ·    ·      ·   yes      yes        yes            yes ·        ·
+driver           ·         ·           ·      ·        ·    ·      ·   yes      yes        yes            yes ·        ·
+trip             yes       ·           yes    ·        ·    ·      ·   yes      yes        yes            yes ·        ·
+web              yes       ·           yes    ·        yes  ·      ·   ·        ·          ·              yes ·        ·
+local-db         ·         ·           ·      ·        ·    ·      ·   ·        ·          ·              yes ·        ·
+local-amqp       ·         ·           ·      ·        ·    ·      ·   ·        ·          ·              yes ·        ·
 `;
 const TABLES: Record<string, string> = { local: LOCAL, staging: CLUSTER, production: CLUSTER, mesh: MESH };
 

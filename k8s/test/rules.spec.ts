@@ -3,10 +3,11 @@ import type { KubernetesObject } from '../src/objects.ts';
 import { REFERENCE_RULES } from '../src/reference-rules.ts';
 import { WORKLOAD_RULES, type Rule } from '../src/workload-rules.ts';
 import { MESH_RULES } from '../src/mesh-rules.ts';
+import { PAGES_RULES } from '../src/pages-rules.ts';
 import { FAULTS } from './faults.ts';
 import { withKubectl } from './kubectl.ts';
 
-const RULES: Record<string, Rule> = { ...WORKLOAD_RULES, ...REFERENCE_RULES, ...MESH_RULES };
+const RULES: Record<string, Rule> = { ...WORKLOAD_RULES, ...REFERENCE_RULES, ...PAGES_RULES, ...MESH_RULES };
 /** Some have only something to say where there is a mesh. */
 const rulesOf = (overlay: string) => Object.keys(RULES).filter((rule) => overlay === 'mesh' || !(rule in MESH_RULES));
 

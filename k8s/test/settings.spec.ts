@@ -34,10 +34,11 @@ function all(overlay: string): Environments {
 
 withKubectl('settings', () => {
   const given: Environments = Object.assign({}, ...OVERLAYS.map(all));
-  const { 'production/trip': trip, 'production/driver': driver } = given;
+  const { 'production/trip': trip, 'production/driver': driver, 'production/web': web } = given;
   const mistaken = {
     'missing/trip': { ...trip, TRUSTED_ISSUERS: undefined as unknown as string },
     'unknown/trip': { ...trip, FARE_BASE: '250' },
+    'unknown/web': { ...web, AMQP_URL: 'amqps://rabbitmq.cabstand.svc:5671/cabstand' },
     'wrong/driver': { ...driver, DISPATCH_OFFER_TTL: 'soon', TLS_CERT_FILE: '/run/cabstand/elsewhere/tls.crt' },
   };
   // Both at once: compiling the services' config.ts is what takes long.
@@ -45,7 +46,7 @@ withKubectl('settings', () => {
   const isMistaken = (problem: string) => /^(missing|unknown|wrong)/.test(problem);
 
   it('each service is given what its config.ts demands, and nothing that it does not know', () => {
-    expect(Object.keys(given)).toHaveLength(OVERLAYS.length * 3);
+    expect(Object.keys(given)).toHaveLength(OVERLAYS.length * 4);
     expect(problems.filter((problem) => !isMistaken(problem))).toEqual([]);
   });
 
@@ -53,6 +54,7 @@ withKubectl('settings', () => {
     expect(problems.filter(isMistaken).sort()).toEqual([
       'missing/trip: TRUSTED_ISSUERS is missing',
       'unknown/trip: FARE_BASE is unknown',
+      'unknown/web: AMQP_URL is unknown',
       'wrong/driver: DISPATCH_OFFER_TTL must be a duration such as 500ms, 15s, 2m, 24h or 30d',
       'wrong/driver: TLS_CERT_FILE must be a file that can be read',
     ]);

@@ -1,12 +1,22 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { SERVICES } from '@cabstand/contracts';
 import { eventually } from '@cabstand/testing';
 import pg from 'pg';
-import { certificateFiles, Management, ROOT, secret, trustAuthority, withCertificate } from '../../infra/index.ts';
+import {
+  certificateFiles,
+  freePort,
+  Management,
+  ROOT,
+  secret,
+  trustAuthority,
+  withCertificate,
+} from '../../infra/index.ts';
 import { Start, startEnvironment } from './start-process.ts';
 
 const local = mkdtempSync(join(tmpdir(), 'cabstand-tls-'));
@@ -37,10 +47,27 @@ function journey(): Promise<{ code: number | null; output: string }> {
 
 const portOf = (service: string) => ports[`${service.toUpperCase()}_PORT`];
 
+const certificateOf = (holder: string) =>
+  readFileSync(certificateFiles(local, holder).cert, 'utf8').replaceAll(/-.*-|\s/g, '');
+
+/** The certificate that somebody's public port shows to those who connect now. */
+function shownBy(holder: string): Promise<string> {
+  const options = { ca: readFileSync(certificateFiles(local, holder).ca), servername: holder };
+  return new Promise((resolve, reject) => {
+    request(`https://127.0.0.1:${portOf(holder)}/livez`, { ...options, agent: false }, (response) => {
+      const { raw } = (response.socket as import('node:tls').TLSSocket).getPeerCertificate();
+      response.destroy();
+      resolve(raw.toString('base64'));
+    })
+      .on('error', reject)
+      .end();
+  });
+}
+
 describe('npm start -- --tls', () => {
   it('serves HTTPS at the three public ports, and nothing in plain text', async () => {
     for (const service of SERVICES) {
-      expect(start.output).toContain(`https://localhost:${portOf(service)}/docs`);
+      await start.says(new RegExp(`https://localhost:${portOf(service)}/docs`));
       expect((await fetch(`https://localhost:${portOf(service)}/openapi.json`)).status).toBe(200);
       await expect(fetch(`http://localhost:${portOf(service)}/openapi.json`)).rejects.toThrow();
     }
@@ -52,21 +79,23 @@ describe('npm start -- --tls', () => {
     expect(response.headers.get('strict-transport-security')).toContain('max-age');
   });
 
-  it('shows each caller the certificate of the service that it calls', async () => {
-    for (const service of SERVICES) {
-      const { cert, ca } = certificateFiles(local, service);
-      const shown = await new Promise<string>((resolve, reject) => {
-        const options = { ca: readFileSync(ca), servername: service };
-        request(`https://127.0.0.1:${portOf(service)}/openapi.json`, options, (response) => {
-          const { raw } = (response.socket as import('node:tls').TLSSocket).getPeerCertificate();
-          response.destroy();
-          resolve(raw.toString('base64'));
-        })
-          .on('error', reject)
-          .end();
-      });
-      expect(readFileSync(cert, 'utf8').replaceAll(/-.*-|\s/g, '')).toBe(shown);
+  it('hands nothing from the pages to a service that somebody else vouches for', async () => {
+    const port = await freePort();
+    const environment = { PORT: String(port), TRIP_URL: `https://localhost:${portOf('trip')}` };
+    // Without the authority, the service is a stranger.
+    const pages = spawn(process.execPath, [join(ROOT, 'dist', 'apps', 'web', 'main.js')], { env: environment });
+    const ended = once(pages, 'exit');
+    const ask = async () => (await fetch(`http://localhost:${port}/api/trip/openapi.json`)).status;
+    try {
+      await eventually(async () => expect(await ask()).toBe(503), { timeoutMs: 30_000 });
+    } finally {
+      pages.kill();
+      await ended;
     }
+  });
+
+  it.each([...SERVICES, 'web'])('shows callers of %s its certificate', async (holder) => {
+    expect(await shownBy(holder)).toBe(certificateOf(holder));
   });
 
   it('takes a journey to its end, and the city lives', async () => {
@@ -126,6 +155,12 @@ describe('npm start -- --tls', () => {
     }
     const asked = readFileSync(join(local, 'logs', 'passenger.log'), 'utf8');
     expect(asked).toMatch(/jwks\.json.*status=200/);
+  });
+
+  it('uses certificates that are renewed while it runs', async () => {
+    await promisify(execFile)(process.execPath, [join(ROOT, 'tools', 'certificates.ts'), 'renew'], { env });
+    for (const holder of [...SERVICES, 'web'])
+      await eventually(async () => expect(await shownBy(holder)).toBe(certificateOf(holder)), { timeoutMs: 10_000 });
   });
 
   it('starts without TLS on the same data afterwards', async () => {

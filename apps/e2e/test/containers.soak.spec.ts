@@ -1,12 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { SERVICES, type ServiceName } from '@cabstand/contracts';
+import { SERVICES } from '@cabstand/contracts';
 import { eventually } from '@cabstand/testing';
 import { ContainerEngine, ROOT, testFolder, whyNoContainers } from '../../../infra/index.ts';
 import { call } from '../../../tools/client/http.ts';
 import { expectAgreement } from '../src/agreement.ts';
 import { bases, buildImage, makeBases, sizeOf } from '../src/containers/images.ts';
-import { PlayedOverlay } from '../src/containers/overlay.ts';
+import { PlayedOverlay, PODS, type PodName } from '../src/containers/overlay.ts';
 import { LOOK_AT_RIGHTS } from '../src/containers/rights.ts';
 import { acceptedTrip, drive, newDriver, newPassenger, type NewDriver, type NewPassenger } from '../src/people.ts';
 import { freshPlace } from '../src/places.ts';
@@ -21,8 +21,8 @@ else it(`images are neither built nor run here: ${why}`, () => undefined);
 
 function testContainers(): void {
   const engine = new ContainerEngine(testFolder('-containers'));
-  const figures: Partial<Record<ServiceName, Record<string, string>>> = {};
-  const note = (service: ServiceName, name: string, value: string) =>
+  const figures: Partial<Record<PodName, Record<string, string>>> = {};
+  const note = (service: PodName, name: string, value: string) =>
     (figures[service] = { ...figures[service], [name]: value });
 
   beforeAll(() => makeBases(engine));
@@ -34,19 +34,19 @@ function testContainers(): void {
   describe('the local overlay, played by Podman', () => testOverlay(engine, note));
 }
 
-type Note = (service: ServiceName, name: string, value: string) => void;
+type Note = (service: PodName, name: string, value: string) => void;
 
 function testImages(engine: ContainerEngine, note: Note): void {
-  const ids: Partial<Record<ServiceName, string>> = {};
+  const ids: Partial<Record<PodName, string>> = {};
 
-  it.each(SERVICES)('%s is built, and is little more than its base', async (service) => {
+  it.each(PODS)('%s is built, and is little more than its base', async (service) => {
     ids[service] = await buildImage(engine, service);
     const ownBytes = (await sizeOf(engine, ids[service])) - (await sizeOf(engine, bases().run));
     note(service, 'MB over its base', (ownBytes / 1_000_000).toFixed(1));
     expect(ownBytes).toBeLessThan(LARGEST_BYTES);
   });
 
-  it.each(SERVICES)('%s holds the bundle that Nx built, and nothing of its siblings', async (service) => {
+  it.each(PODS)('%s holds the bundle that Nx built, and nothing of its siblings', async (service) => {
     const at = join(engine.folder, `files-of-${service}`);
     const mounted = await engine.podman('image', 'mount', ids[service]!);
     await engine.run('cp', '-r', join(mounted, 'service'), at);
@@ -63,7 +63,7 @@ function testImages(engine: ContainerEngine, note: Note): void {
     expect((JSON.parse(listed) as { components: object[] }).components.length).toBeGreaterThan(10);
   });
 
-  it.each(SERVICES)('%s says what it is, and that it is nobody', async (service) => {
+  it.each(PODS)('%s says what it is, and that it is nobody', async (service) => {
     const [{ Config, Labels }] = JSON.parse(await engine.podman('image', 'inspect', ids[service]!)) as [
       { Config: Record<string, unknown>; Labels: Record<string, string> },
     ];
@@ -115,7 +115,7 @@ function testOverlay(engine: ContainerEngine, note: Note): void {
   });
   afterAll(() => overlay?.stop());
 
-  it.each(SERVICES)('%s is one process without rights, which can write to no file', async (service) => {
+  it.each(PODS)('%s is one process without rights, which can write to no file', async (service) => {
     const seen = await engine.podman('exec', overlay.containerOf(service), 'node', '-e', LOOK_AT_RIGHTS);
     expect(JSON.parse(seen)).toEqual({
       processes: ['node main.js'],
@@ -138,6 +138,23 @@ function testOverlay(engine: ContainerEngine, note: Note): void {
     expect(await call('GET', `${overlay.urls.trip}/v1/trips/${id}`, { token })).toMatchObject({ body: { id } });
   });
 
+  it('has pages that reach the services, with sessions in cookies', async () => {
+    const { pagesUrl } = overlay;
+    const page = await fetch(`${pagesUrl}/ride`);
+    expect([page.status, await page.text()]).toEqual([200, expect.stringContaining('<title>Cabstand')]);
+    const { email, password } = passenger.profile;
+    // As whoever has forwarded the pages' port.
+    const headers = { origin: 'http://localhost:4200', 'session-mode': 'cookie', 'content-type': 'application/json' };
+    const sessions = `${pagesUrl}/api/passenger/v1/sessions`;
+    const signedIn = await fetch(sessions, { method: 'POST', headers, body: JSON.stringify({ email, password }) });
+    const [cookie] = signedIn.headers.getSetCookie();
+    expect(cookie).toContain('; Path=/api/passenger/v1/sessions');
+    expect(await signedIn.json()).not.toHaveProperty('refreshToken');
+    const kept = { origin: headers.origin, cookie: cookie!.split(';')[0]! };
+    const refreshed = await fetch(`${sessions}/refresh`, { method: 'POST', headers: kept });
+    expect(await refreshed.json()).toHaveProperty('accessToken');
+  });
+
   it.each(SERVICES)('completes another one after %s was killed', async (service) => {
     const container = overlay.containerOf(service);
     const inspect = async (field: string) => engine.podman('inspect', '--format', `{{.${field}}}`, container);
@@ -151,7 +168,7 @@ function testOverlay(engine: ContainerEngine, note: Note): void {
 
   it('has lost nothing on the way', () => expectAgreement(overlay, 30_000));
 
-  it.each(SERVICES)('%s ends with 0 when it is told to, and is soon ready again', async (service) => {
+  it.each(PODS)('%s ends with 0 when it is told to, and is soon ready again', async (service) => {
     const container = overlay.containerOf(service);
     const tookMs: number[] = [];
     for (let start = 0; start < STARTS; start += 1) {

@@ -16,7 +16,14 @@ export async function proxyTo(server: FastifyInstance, service: string, upstream
     rewritePrefix: '/',
     // A request is sent once: whether to repeat one is for who made it to say.
     retryMethods: [],
-    undici: { bodyTimeout: SILENCE_MS, headersTimeout: SILENCE_MS },
+    undici: {
+      bodyTimeout: SILENCE_MS,
+      headersTimeout: SILENCE_MS,
+      // A stream holds one for as long as its page is open: with a limit, streams would keep out everything else.
+      connections: null,
+      // The plug-in would take any certificate.
+      connect: { rejectUnauthorized: true },
+    },
     replyOptions: {
       rewriteRequestHeaders: (request, headers) => ({ ...headers, 'x-forwarded-for': request.ip }),
       rewriteHeaders: (headers) => withoutServiceHeaders(withCookiesAt(prefix, headers)),

@@ -25,12 +25,13 @@ export function contentSecurityPolicy({ MAP_STYLE_URL, MAP_ORIGINS, OPERATOR_ISS
     .join('; ');
 }
 
-export const securityHeaders = (config: Origins, isSecure: boolean): Record<string, string> => ({
+export const HSTS = 'max-age=31536000';
+
+export const securityHeaders = (config: Origins): Record<string, string> => ({
   'content-security-policy': contentSecurityPolicy(config),
   'x-content-type-options': 'nosniff',
   'referrer-policy': 'no-referrer',
   'cross-origin-opener-policy': 'same-origin',
   'cross-origin-resource-policy': 'same-origin',
   'permissions-policy': 'geolocation=(self), camera=(), microphone=(), payment=()',
-  ...(isSecure ? { 'strict-transport-security': 'max-age=31536000' } : {}),
 });

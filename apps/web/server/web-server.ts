@@ -2,9 +2,11 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fastifyStatic from '@fastify/static';
 import Fastify, { type FastifyInstance } from 'fastify';
+import { readCertificate, renewCertificate } from './certificate.ts';
 import type { Config } from './config.ts';
+import { closeGracefully } from './graceful-close.ts';
 import { proxyTo } from './proxy.ts';
-import { securityHeaders } from './security-headers.ts';
+import { HSTS, securityHeaders } from './security-headers.ts';
 
 /** What the pages have to know of where they are. */
 export interface PageConfig {
@@ -30,18 +32,22 @@ export const pageConfig = (config: Config): PageConfig => ({
 /** The pages, and the services' APIs below /api, under one origin. */
 export async function createWebServer(config: Config, publicFolder: string): Promise<FastifyInstance> {
   const page = readFileSync(join(publicFolder, 'index.html'), 'utf8');
-  const { TLS_CERT_FILE: cert, TLS_KEY_FILE: key } = config;
-  const https = cert && key ? { cert: readFileSync(cert), key: readFileSync(key) } : null;
   const server = Fastify({
     logger: { level: 'warn' },
-    https,
+    https: readCertificate(config),
     trustProxy: config.TRUSTED_PROXIES.length > 0 && config.TRUSTED_PROXIES,
-    // Streams that are under way end with the server; pages connect again.
-    forceCloseConnections: true,
+    // What arrives while the server closes, on a connection that is still open, is answered like anything else.
+    return503OnClosing: false,
   }) as unknown as FastifyInstance;
+  closeGracefully(server);
+  renewCertificate(server, config);
 
-  const headers = securityHeaders(config, https !== null);
-  server.addHook('onRequest', async (_request, reply) => void reply.headers(headers));
+  const headers = securityHeaders(config);
+  server.addHook('onRequest', async (request, reply) => {
+    void reply.headers(headers);
+    // Browsers believe it over TLS only, which may end at a proxy before this server.
+    if (request.protocol === 'https') void reply.header('strict-transport-security', HSTS);
+  });
 
   server.get('/livez', () => ({ status: 'ok' }));
   server.get('/config.json', (_request, reply) => reply.header('cache-control', FRESH).send(pageConfig(config)));

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { connect, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
@@ -14,6 +14,7 @@ let folder: string;
 let service: Server;
 /** What the service behind the pages does with a request. */
 let answer: (request: IncomingMessage, response: ServerResponse) => void;
+let upstream: string;
 let web: FastifyInstance;
 let url: string;
 
@@ -24,7 +25,7 @@ beforeAll(async () => {
   writeFileSync(join(folder, 'assets', 'index-1a2b.js'), 'export {};');
   service = createServer((request, response) => answer(request, response)).listen(0, '127.0.0.1');
   await once(service, 'listening');
-  const upstream = `http://127.0.0.1:${(service.address() as AddressInfo).port}`;
+  upstream = `http://127.0.0.1:${(service.address() as AddressInfo).port}`;
   const config = Config.parse({ TRIP_URL: upstream, PASSENGER_URL: upstream, DRIVER_URL: 'http://127.0.0.1:1' });
   web = await createWebServer(config, folder);
   url = await web.listen({ host: '127.0.0.1', port: 0 });
@@ -62,6 +63,16 @@ describe('pages', () => {
     expect(policy).not.toMatch(/unsafe|\*/);
     expect(headers.get('x-content-type-options')).toBe('nosniff');
     expect(headers.get('referrer-policy')).toBe('no-referrer');
+  });
+
+  it.each([
+    ['127.0.0.1', 'max-age=31536000'],
+    ['192.0.2.1', undefined],
+  ])('are for HTTPS alone where the proxy %s says that they went by it: %s', async (TRUSTED_PROXIES, expected) => {
+    const behind = await createWebServer(Config.parse({ TRUSTED_PROXIES }), folder);
+    const { headers } = await behind.inject({ url: '/', headers: { 'x-forwarded-proto': 'https' } });
+    expect(headers['strict-transport-security']).toBe(expected);
+    await behind.close();
   });
 
   it('know where they are', async () => {
@@ -115,6 +126,20 @@ describe('the way to the services', () => {
     await left;
   });
 
+  it('has room beside many streams', async () => {
+    answer = (request, response) => {
+      if (request.url === '/v1/trips') response.end('[]');
+      else response.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: 1\n\n');
+    };
+    const leaving = new AbortController();
+    const streams = Array.from({ length: 200 }, () =>
+      fetch(`${url}/api/trip/v1/trips/1/events`, { signal: leaving.signal }),
+    );
+    await Promise.all(streams);
+    expect(await (await fetch(`${url}/api/trip/v1/trips`)).text()).toBe('[]');
+    leaving.abort();
+  });
+
   it('says so when a service cannot be reached', async () => {
     const response = await fetch(`${url}/api/driver/v1/drivers/me`);
     expect(response.status).toBe(503);
@@ -122,3 +147,50 @@ describe('the way to the services', () => {
     expect(await response.json()).toMatchObject({ status: 503, code: 'SERVICE_UNREACHABLE' });
   });
 });
+
+describe('its end', () => {
+  let ending: FastifyInstance;
+  let at: string;
+
+  beforeEach(async () => {
+    ending = await createWebServer(Config.parse({ TRIP_URL: upstream }), folder);
+    at = await ending.listen({ host: '127.0.0.1', port: 0 });
+  });
+  afterEach(() => ending.close());
+
+  it('waits for the answers of requests that are under way, and takes no new ones', async () => {
+    let finish = () => {};
+    const arrived = new Promise<void>((resolve) => {
+      answer = (_request, response) => {
+        finish = () => response.writeHead(201).end('done');
+        resolve();
+      };
+    });
+    const underWay = fetch(`${at}/api/trip/v1/trips`, { method: 'POST' });
+    await arrived;
+    const closed = ending.close();
+    while (await isOpen(at));
+    finish();
+    const response = await underWay;
+    expect([response.status, await response.text()]).toEqual([201, 'done']);
+    await closed;
+  });
+
+  it('ends streams, which would go on for ever', async () => {
+    answer = (_request, response) =>
+      response.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: 1\n\n');
+    const response = await fetch(`${at}/api/trip/v1/trips/1/events`);
+    const reader = response.body!.getReader();
+    await reader.read();
+    await ending.close();
+    expect((await reader.read()).done).toBe(true);
+  });
+});
+
+/** Whether connections are taken there. */
+const isOpen = (url: string) =>
+  new Promise<boolean>((resolve) => {
+    const socket = connect(Number(new URL(url).port), '127.0.0.1');
+    socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
+    socket.once('connect', () => socket.destroy());
+  });

@@ -1,7 +1,7 @@
 import { cpSync, existsSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
-import type { ServiceName } from '@cabstand/contracts';
 import { ROOT } from '../../../../infra/paths.ts';
+import type { PodName } from './overlay.ts';
 import type { ContainerEngine } from '../../../../infra/images/container-engine.ts';
 
 /** What Node.js is linked with, on the folders of a Debian: no shell among it, no package manager. */
@@ -78,7 +78,7 @@ function npmFolder(): string {
 }
 
 /** As `npx nx run <service>:image` does, without asking anybody for a base; tagged for the local overlay. Answers its id. */
-export async function buildImage(engine: ContainerEngine, service: ServiceName, ...more: string[]): Promise<string> {
+export async function buildImage(engine: ContainerEngine, service: PodName, ...more: string[]): Promise<string> {
   const script = join(ROOT, 'infra', 'images', 'image.ts');
   const builder = ['--with', 'buildah', '--isolation', 'chroot', '--network', 'host', '--pull-never'];
   await engine.run(process.execPath, script, service, ...builder, '--tag', `cabstand/${service}:local`, ...more);

@@ -23,14 +23,18 @@ interface Secret extends KubernetesObject {
   stringData: Record<string, string>;
 }
 interface PodSpec {
-  containers: { livenessProbe?: object; startupProbe?: object; readinessProbe?: object }[];
+  containers: { livenessProbe?: object; startupProbe?: object; readinessProbe?: object; ports?: object }[];
 }
 
 const NETWORK = 'cabstand-test';
-const PORTS: PerService<{ http: number; management: number }> = {
-  passenger: { http: 3001, management: 9101 },
-  driver: { http: 3002, management: 9102 },
-  trip: { http: 3003, management: 9103 },
+/** What has a Deployment of ours. */
+export const PODS = [...SERVICES, 'web'] as const;
+export type PodName = (typeof PODS)[number];
+const PORTS: Record<PodName, { http: number; ready: string }> = {
+  passenger: { http: 3001, ready: '9101/readyz' },
+  driver: { http: 3002, ready: '9102/readyz' },
+  trip: { http: 3003, ready: '9103/readyz' },
+  web: { http: 4200, ready: '4200/livez' },
 };
 /** Services of the overlay that lead to servers of this machine here, and the ports that they are asked for. */
 const SERVERS = { postgres: 5432, amqp: 5672, management: 15672 };
@@ -43,6 +47,7 @@ const SERVERS = { postgres: 5432, amqp: 5672, management: 15672 };
  * - Secrets: Podman 4.3 writes a played one as YAML and reads it as JSON, so it is given them by `podman secret`;
  * - `restartPolicy`: "Always" goes for init containers too there, and those that have ended well;
  * - probes, which it would run by systemd, with a program in the container that isn't there;
+ * - ports, which it would open on this machine, where they may be in use: pods are asked at their own addresses;
  * - what it passes over in a Deployment: `preStop`, `topologySpreadConstraints`, `fsGroup`, and how to roll out.
  */
 const PLAYED = ['ConfigMap', 'Deployment'];
@@ -51,10 +56,11 @@ const PLAYED = ['ConfigMap', 'Deployment'];
 export class PlayedOverlay {
   /** As this machine reaches the services. */
   readonly urls: ServiceUrls;
+  readonly pagesUrl: string;
   /** The databases, by a way that doesn't go through a container. */
   readonly databases: PerService<{ url: string }>;
   readonly #engine: ContainerEngine;
-  readonly #addresses: PerService<string>;
+  readonly #addresses: Record<PodName, string>;
   readonly #closers: (() => Promise<void>)[];
 
   private constructor(
@@ -66,8 +72,13 @@ export class PlayedOverlay {
     this.#engine = engine;
     this.databases = databases;
     this.#closers = closers;
-    this.#addresses = perService((_, index) => addressOf(gateway, 11 + index));
-    this.urls = perService((service) => `http://${this.#addresses[service]}:${PORTS[service].http}`);
+    this.#addresses = Object.fromEntries(PODS.map((pod, index) => [pod, addressOf(gateway, 11 + index)])) as Record<
+      PodName,
+      string
+    >;
+    const urlOf = (pod: PodName) => `http://${this.#addresses[pod]}:${PORTS[pod].http}`;
+    this.urls = perService(urlOf);
+    this.pagesUrl = urlOf('web');
   }
 
   /** Starts the servers and plays the overlay; answers once every pod is ready. */
@@ -90,8 +101,8 @@ export class PlayedOverlay {
         closers,
       );
       const objects = [...build('local'), ...(await localSecrets(dir))];
-      for (const service of SERVICES) await overlay.#play(service, gateway, objects);
-      await Promise.all(SERVICES.map((service) => overlay.untilReady(service)));
+      for (const pod of PODS) await overlay.#play(pod, gateway, objects);
+      await Promise.all(PODS.map((pod) => overlay.untilReady(pod)));
       return overlay;
     } catch (error) {
       for (const close of closers) await close();
@@ -99,15 +110,20 @@ export class PlayedOverlay {
     }
   }
 
-  /** The container in the service's pod, as Podman names it. */
-  containerOf = (service: ServiceName) => `${service}-pod-0-${service}`;
+  /** The container in the pod, as Podman names it. */
+  containerOf = (pod: PodName) => `${pod}-pod-0-${pod}`;
 
-  async untilReady(service: ServiceName): Promise<void> {
-    const url = `http://${this.#addresses[service]}:${PORTS[service].management}/readyz`;
-    const look = async () => expect((await fetch(url, { signal: AbortSignal.timeout(2_000) })).status).toBe(200);
+  async untilReady(pod: PodName): Promise<void> {
+    const url = `http://${this.#addresses[pod]}:${PORTS[pod].ready}`;
+    const look = async () => {
+      const response = await fetch(url, { signal: AbortSignal.timeout(2_000) });
+      // A connection with an answer that nobody has read is not noticed to be dead, and gets the next request.
+      await response.text();
+      expect(response.status).toBe(200);
+    };
     await eventually(look, { timeoutMs: 60_000, everyMs: 10 }).catch(async (error: unknown) => {
-      const log = await this.#engine.podman('logs', this.containerOf(service));
-      throw new Error(`${service} did not become ready:\n${log}`, { cause: error });
+      const log = await this.#engine.podman('logs', this.containerOf(pod));
+      throw new Error(`${pod} did not become ready:\n${log}`, { cause: error });
     });
   }
 
@@ -121,16 +137,14 @@ export class PlayedOverlay {
     for (const close of this.#closers) await close();
   }
 
-  async #play(service: ServiceName, gateway: string, objects: KubernetesObject[]): Promise<void> {
-    const isItsOwn = ({ kind, metadata }: KubernetesObject) => kind === 'ConfigMap' || metadata.name === service;
+  async #play(pod: PodName, gateway: string, objects: KubernetesObject[]): Promise<void> {
+    const isItsOwn = ({ kind, metadata }: KubernetesObject) => kind === 'ConfigMap' || metadata.name === pod;
     const own = objects.filter(isItsOwn);
-    const secret = own.find(({ kind }) => kind === 'Secret') as Secret;
-    await this.#engine.podman(
-      'secret',
-      'create',
-      service,
-      this.#write(`${service}.json`, JSON.stringify(encoded(secret))),
-    );
+    const secret = own.find(({ kind }) => kind === 'Secret') as Secret | undefined;
+    if (secret) {
+      const file = this.#write(`${pod}.json`, JSON.stringify(encoded(secret)));
+      await this.#engine.podman('secret', 'create', pod, file);
+    }
     const aliases = [
       ...SERVICES.map((each) => ({ ip: this.#addresses[each], hostnames: [each] })),
       { ip: gateway, hostnames: ['postgres', 'rabbitmq'] },
@@ -139,8 +153,8 @@ export class PlayedOverlay {
       .filter(({ kind }) => PLAYED.includes(kind))
       .map((each) => (each.kind === 'Deployment' ? forPodman(each as Deployment, aliases) : each));
     // JSON is YAML.
-    const file = this.#write(`${service}.yaml`, documents.map((each) => JSON.stringify(each)).join('\n---\n'));
-    await this.#engine.podman('play', 'kube', '--network', NETWORK, '--ip', this.#addresses[service], file);
+    const file = this.#write(`${pod}.yaml`, documents.map((each) => JSON.stringify(each)).join('\n---\n'));
+    await this.#engine.podman('play', 'kube', '--network', NETWORK, '--ip', this.#addresses[pod], file);
   }
 
   #write(name: string, content: string): string {
@@ -162,6 +176,7 @@ function forPodman(deployment: Deployment, hostAliases: { ip: string; hostnames:
     delete container.livenessProbe;
     delete container.startupProbe;
     delete container.readinessProbe;
+    delete container.ports;
   }
   return copy;
 }
