@@ -1,29 +1,18 @@
-import { rmSync } from 'node:fs';
-import { join } from 'node:path';
 import {
   brokerUrls,
   ensureServiceDatabases,
-  filesIn,
-  freePort,
-  installationAccounts,
-  LOCAL,
   Management,
-  recordedProcesses,
   secret,
   serviceUsers,
-  startPostgres,
-  startPrivateBroker,
-  startTimeOf,
-  stopProcess,
   vhostDefinitions,
   type Accounts,
 } from '../../infra/index.ts';
 import type { ServiceName } from '@cabstand/contracts';
 import pg from 'pg';
+import { startServers } from '../harness/servers.ts';
 import { EVENTS } from './event.ts';
 import { CONSUMER_TABLES, PUBLISHER_TABLES } from './tables.ts';
 
-const FOLDER = join(LOCAL, 'bench');
 const VHOST = 'bench';
 
 /** PostgreSQL and RabbitMQ as in production: everything is synced to disk. Gone, with their data, after `stop`. */
@@ -45,29 +34,9 @@ export interface BenchRuntime {
   stop(): Promise<void>;
 }
 
-/** What runs left behind that were ended by force. Folders are named for their process. */
-async function removeStale(): Promise<void> {
-  for (const name of filesIn(FOLDER).filter((folder) => startTimeOf(parseInt(folder, 10)) === null)) {
-    for (const record of recordedProcesses(join(FOLDER, name))) await stopProcess(record, { graceMs: 5_000 });
-    rmSync(join(FOLDER, name), { recursive: true, force: true });
-  }
-}
-
 export async function startRuntime(): Promise<BenchRuntime> {
-  await removeStale();
-  const dir = join(FOLDER, String(process.pid));
-  const stops: (() => Promise<void>)[] = [() => Promise.resolve(rmSync(dir, { recursive: true, force: true }))];
-  const stop = async () => {
-    for (const end of stops.splice(0).reverse()) await end();
-  };
+  const { dir, postgres, rabbitmq, versions, beforeStop, stop } = await startServers();
   try {
-    const postgres = await startPostgres({ dir, port: await freePort(), durable: true });
-    stops.push(() => postgres.stop());
-    const ports = { amqpPort: await freePort(), managementPort: await freePort() };
-    const rabbitmq = await startPrivateBroker({ dir, ...ports, accounts: installationAccounts(dir) }, (line) =>
-      console.error(line),
-    );
-    stops.push(() => rabbitmq.stop());
     const accounts: Accounts = {
       vhost: VHOST,
       nameOf: (name) => `${VHOST}-${name}`,
@@ -81,18 +50,15 @@ export async function startRuntime(): Promise<BenchRuntime> {
     const publisherDb = new pg.Pool({ connectionString: databases.trip, max: 2 });
     const consumerDb = new pg.Pool({ connectionString: databases.passenger, max: 2 });
     const adminDb = new pg.Pool({ connectionString: postgres.url, max: 1 });
-    stops.push(async () => void (await Promise.all([publisherDb, consumerDb, adminDb].map((pool) => pool.end()))));
+    beforeStop(async () => void (await Promise.all([publisherDb, consumerDb, adminDb].map((pool) => pool.end()))));
     await publisherDb.query(PUBLISHER_TABLES);
     await consumerDb.query(CONSUMER_TABLES);
-    const { rows } = await publisherDb.query<{ server_version: string }>('SHOW server_version');
-    const { rabbitmq_version } = await management.get<{ rabbitmq_version: string }>('/api/overview');
     return {
       databases,
       amqpUrl: admin.href,
       brokers: { trip: brokerUrls(rabbitmq, accounts, 'trip'), passenger: brokerUrls(rabbitmq, accounts, 'passenger') },
-      versions: { PostgreSQL: rows[0]!.server_version, RabbitMQ: rabbitmq_version },
       pids: { postgres: postgres.pid, rabbitmq: rabbitmq.pid },
-      ...{ publisherDb, consumerDb, adminDb, management, stop },
+      ...{ versions, publisherDb, consumerDb, adminDb, management, stop },
       emptyTables: async () => {
         await publisherDb.query('TRUNCATE outbox, rides, polled_outbox');
         await consumerDb.query('TRUNCATE inbox, seen_rides');

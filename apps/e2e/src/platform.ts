@@ -23,6 +23,8 @@ export interface PlatformOptions {
   postgresUrls?: Partial<Record<ServiceName, string>>;
   /** Where people find each service when that isn't its first process: at a balancer before all of them. */
   publicUrls?: ServiceUrls;
+  /** The services reach their servers without links, which then can't be cut. */
+  direct?: boolean;
 }
 
 type PerService<T> = Record<ServiceName, T>;
@@ -50,12 +52,15 @@ export class Platform {
   }
 
   static async start(options: PlatformOptions = {}): Promise<Platform> {
+    const { direct = false } = options;
     const [broker, operators, ports] = await Promise.all([
-      createTestBroker(),
+      createTestBroker({ direct }),
       createTestIssuer('https://operators.example'),
       perService(() => freePort()),
     ]);
-    const databases = await perService((service) => createTestDatabase(service, options.postgresUrls?.[service]));
+    const databases = await perService((service) =>
+      createTestDatabase(service, options.postgresUrls?.[service], { direct }),
+    );
     const { env: extra = {}, alsoTrusted = [] } = options;
     const urls = options.publicUrls ?? perServiceNow((service) => `http://127.0.0.1:${ports[service]}`);
     const environments = perServiceNow((service) =>

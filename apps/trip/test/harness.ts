@@ -28,8 +28,11 @@ export interface Person {
 
 export type Platform = Awaited<ReturnType<typeof startPlatform>>;
 
-/** The trip service over a database and a virtual host of its own; the other services are played by the test. */
-export async function startPlatform(settings: Record<string, string> = {}, replicas = 1) {
+/**
+ * The trip service over a database and a virtual host of its own; the other services are played by the test. One more
+ * replica than `replicas` with `missedAfterMs`: it looks that often for what no wake-up told of, the others never.
+ */
+export async function startPlatform(settings: Record<string, string> = {}, replicas = 1, missedAfterMs?: number) {
   const database = await createTestDatabase('trip');
   const broker = await createTestBroker();
   const issuer = await createTestIssuer();
@@ -48,8 +51,9 @@ export async function startPlatform(settings: Record<string, string> = {}, repli
   await schema.close();
   const services: RunningService[] = [];
   // Streams that only poll would hide a wake-up that is missing.
-  const options = { service: 'trip', title: 'Trips', streams: { pollMs: 600_000 } } as const;
-  for (let i = 0; i < replicas; i++) {
+  const pollMs = [...Array<number>(replicas).fill(600_000), ...(missedAfterMs === undefined ? [] : [missedAfterMs])];
+  for (const each of pollMs) {
+    const options = { service: 'trip', title: 'Trips', streams: { pollMs: each } } as const;
     services.push(await startService(AppModule.forRoot, config, options));
   }
   const pool = new pg.Pool({ connectionString: database.url, max: 4 });

@@ -5,7 +5,9 @@ import { PICKUP, startPlatform, type Person, type Platform } from './harness.ts'
 import { followTrip, statuses, type Stream } from './stream.ts';
 
 let platform: Platform;
-beforeAll(async () => void (platform = await startPlatform({}, 2)));
+/** The replica that looks for what no wake-up told of. */
+const LOOKING = 2;
+beforeAll(async () => void (platform = await startPlatform({}, 2, 50)));
 afterAll(() => platform.stop());
 
 const opened: Stream[] = [];
@@ -67,6 +69,23 @@ describe('the stream of a trip', () => {
     // Late joiners begin with the state that they found.
     for (const other of others) await eventually(() => expect(statuses(other)).toEqual(all.slice(1)));
     expect(early.events.at(-1)!.data).toEqual(await platform.get(passenger, trip.id));
+  });
+
+  it('tells what no wake-up told of', async () => {
+    const { passenger, trip } = await acceptedTrip();
+    const stream = await follow(passenger, trip.id, LOOKING);
+    await eventually(() => expect(statuses(stream)).toEqual([['2', 'accepted']]));
+    await platform.rows(
+      `INSERT INTO trip_history SELECT arrived.*
+         FROM trip_history h, jsonb_populate_record(h, '{"sequence": 3, "status": "arrived"}') arrived WHERE h.id = $1 AND h.sequence = 2`,
+      [trip.id],
+    );
+    await eventually(() =>
+      expect(statuses(stream)).toEqual([
+        ['2', 'accepted'],
+        ['3', 'arrived'],
+      ]),
+    );
   });
 
   it('resumes after Last-Event-ID on another replica, without gap or repetition', async () => {

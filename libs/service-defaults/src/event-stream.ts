@@ -25,6 +25,8 @@ export interface StreamSource {
   read(cursor: string | null): Promise<{ events: StreamEvent[]; cursor: string | null }>;
   /** The policy, asked again before each event; false ends the stream. */
   allowed(): boolean | Promise<boolean>;
+  /** Whoever made it looks for what no wake-up told of, every `pollMs`, for all of its streams at once. */
+  isLookedAfter?: true;
   /**
    * Called once: tells when to `wake` (read again), and what to `push` past the database. A pushed event replaces
    * an unsent one of the same key. Returns what ends the subscription.
@@ -64,6 +66,10 @@ export class EventStreams implements OnApplicationShutdown {
   });
   private readonly watch: NodeJS.Timeout;
   private draining = false;
+
+  get pollMs(): number {
+    return this.settings.pollMs;
+  }
 
   constructor(
     private readonly revoked: RevokedSessions,
@@ -269,7 +275,7 @@ class EventStream {
 
   private async untilDue(): Promise<void> {
     if (this.isDue || this.pushed.size > 0) return;
-    const poll = setTimeout(() => this.wake(), this.settings.pollMs);
+    const poll = this.source.isLookedAfter ? undefined : setTimeout(() => this.wake(), this.settings.pollMs);
     await this.awake.promise;
     clearTimeout(poll);
     this.awake = Promise.withResolvers();

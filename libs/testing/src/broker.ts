@@ -22,8 +22,8 @@ export interface TestBroker {
   drop(): Promise<void>;
 }
 
-/** A vhost of its own on the shared test node, with the generated topology, users and permissions. */
-export async function createTestBroker(): Promise<TestBroker> {
+/** A vhost of its own on the shared test node, with the generated topology, users and permissions. `direct` as for databases. */
+export async function createTestBroker({ direct = false } = {}): Promise<TestBroker> {
   const runtime = testRuntime();
   const vhost = `test-${randomBytes(6).toString('hex')}`;
   const password = randomBytes(12).toString('hex');
@@ -38,10 +38,11 @@ export async function createTestBroker(): Promise<TestBroker> {
 
   const links = { amqp: await Link.to(runtime.amqpUrl), management: await Link.to(runtime.managementUrl) };
   const both = [links.amqp, links.management];
+  const by = (link: Link, url: string) => (direct ? url : link.through(url));
   return {
     vhost,
-    urlFor: (service) => links.amqp.through(brokerUrls(runtime, accounts, service).amqpUrl),
-    managementUrlFor: (service) => links.management.through(brokerUrls(runtime, accounts, service).managementUrl),
+    urlFor: (service) => by(links.amqp, brokerUrls(runtime, accounts, service).amqpUrl),
+    managementUrlFor: (service) => by(links.management, brokerUrls(runtime, accounts, service).managementUrl),
     adminUrl: admin.href,
     management,
     link: links.amqp,

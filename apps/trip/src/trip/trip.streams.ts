@@ -1,8 +1,8 @@
 import type { Principal } from '@cabstand/auth';
 import { DriverMoved } from '@cabstand/contracts';
 import { Live } from '@cabstand/messaging';
-import { EventStreams, type StreamEvent, type StreamSource } from '@cabstand/service-defaults';
-import { Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { EventStreams, Jobs, type StreamEvent, type StreamSource } from '@cabstand/service-defaults';
+import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { DataSource, MoreThan } from 'typeorm';
 import { z } from 'zod';
@@ -17,6 +17,8 @@ const WITH_PEOPLE = { passenger: true, driver: true } as const;
 interface Follower {
   /** The history may have grown. */
   wake(): void;
+  /** It has grown to that. */
+  reached(sequence: number): void;
   /** The trip's driver is somewhere else now. */
   moved(event: DriverMoved): void;
 }
@@ -26,7 +28,7 @@ interface Follower {
  * can go on where another ended; messages between replicas only say when to look.
  */
 @Injectable()
-export class TripStreams implements OnModuleInit, OnModuleDestroy {
+export class TripStreams implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy {
   private readonly followers = new Map<string, Set<Follower>>();
   private unsubscribe: (() => void)[] = [];
 
@@ -34,6 +36,7 @@ export class TripStreams implements OnModuleInit, OnModuleDestroy {
     private readonly dataSource: DataSource,
     private readonly live: Live,
     private readonly streams: EventStreams,
+    private readonly jobs: Jobs,
   ) {}
 
   onModuleInit(): void {
@@ -41,6 +44,10 @@ export class TripStreams implements OnModuleInit, OnModuleDestroy {
       this.live.subscribe('trip', WAKE_UP, (message) => this.wake(WakeUp.parse(message).tripId)),
       this.live.subscribe('driver', DriverMoved.type, (message) => this.moved(DriverMoved.schema.parse(message))),
     ];
+  }
+
+  onApplicationBootstrap(): void {
+    this.jobs.every(this.streams.pollMs, 'trip-streams', () => this.wakeMissed());
   }
 
   onModuleDestroy(): void {
@@ -67,6 +74,7 @@ export class TripStreams implements OnModuleInit, OnModuleDestroy {
     let newest = trip;
     return {
       principal,
+      isLookedAfter: true,
       read: async (cursor) => {
         // A cursor from beyond the trip's end is another trip's: start anew instead of waiting for ever.
         const isOurs = cursor !== null && Number(cursor) <= newest.sequence;
@@ -80,6 +88,9 @@ export class TripStreams implements OnModuleInit, OnModuleDestroy {
       subscribe: ({ wake, push }) =>
         this.add(trip.id, {
           wake,
+          reached: (sequence) => {
+            if (sequence > newest.sequence) wake();
+          },
           moved: (data) => {
             if (newest.driverId !== data.driverId) return;
             const position = shownTo(principal, newest)('driverPosition', data.position);
@@ -108,6 +119,17 @@ export class TripStreams implements OnModuleInit, OnModuleDestroy {
 
   private wake(tripId: string): void {
     for (const follower of this.followers.get(tripId) ?? []) follower.wake();
+  }
+
+  /** Wake-ups may be lost. One question for all trips: thousands of streams that asked would leave no connection free. */
+  private async wakeMissed(): Promise<void> {
+    if (this.followers.size === 0) return;
+    const newest = await this.dataSource.query<{ id: string; sequence: number }[]>(
+      'SELECT id, max(sequence) AS sequence FROM trip_history WHERE id = ANY($1) GROUP BY id',
+      [[...this.followers.keys()]],
+    );
+    for (const { id, sequence } of newest)
+      for (const follower of this.followers.get(id) ?? []) follower.reached(sequence);
   }
 
   private moved(event: DriverMoved): void {
