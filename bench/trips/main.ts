@@ -15,15 +15,7 @@ import { percentile, randomOf } from '../harness/stats.ts';
 import { complaints } from './audit.ts';
 import { closedLoop, openLoop } from './load.ts';
 import { Pair, type Ride } from './pair.ts';
-import {
-  coldStarts,
-  memoryDuring,
-  perService,
-  startPlatform,
-  startServices,
-  stopServices,
-  type PerService,
-} from './platform.ts';
+import { coldStarts, memoryDuring, startPlatform, startServices, stopServices, type PerService } from './platform.ts';
 import { LOG_SETTINGS, record, statementsOf } from './recording.ts';
 import { dropSnapshots, Replay, takeSnapshots } from './replay.ts';
 
@@ -121,7 +113,6 @@ try {
   await end();
 }
 
-const each = <T>(make: (service: (typeof SERVICES)[number]) => T): T[] => Object.values(perService(make));
 const percent = (rank: number) => open.result.map(({ offeredMs }) => percentile(offeredMs, rank));
 const reference = 'the same SQL by bare pg';
 const figures: Figure[] = [
@@ -138,11 +129,13 @@ const figures: Figure[] = [
   ),
   figure(`request → offer at ${perS} trips/s, p50`, 'ms', percent(50), { atMost: 60, aim: 25 }),
   figure(`request → offer at ${perS} trips/s, p99`, 'ms', percent(99), { atMost: 250, aim: 80 }),
-  ...each((service) => figure(`memory of ${service}, idle`, 'MB', [idle[service]], { atMost: 140, aim: 105 })),
-  ...each((service) =>
+  ...SERVICES.map((service) => figure(`memory of ${service}, idle`, 'MB', [idle[service]], { atMost: 140, aim: 105 })),
+  ...SERVICES.map((service) =>
     figure(`memory of ${service} at ${perS} trips/s`, 'MB', [open.mb[service]], { atMost: 240, aim: 170 }),
   ),
-  ...each((service) => figure(`cold start of ${service} to ready`, 's', starts[service], { atMost: 1.2, aim: 0.7 })),
+  ...SERVICES.map((service) =>
+    figure(`cold start of ${service} to ready`, 's', starts[service], { atMost: 1.2, aim: 0.7 }),
+  ),
 ];
 const tookS = Math.round((performance.now() - startedAt) / 1_000);
 console.log(`${describeMachine(here)}; seed ${output.seed}, ${tookS} s, ${rides.length} trips\n`);

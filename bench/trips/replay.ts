@@ -128,7 +128,7 @@ class Sessions {
         continue;
       }
       const ids = [...idsIn(transaction)];
-      const done = Promise.all(ids.map((id) => last.get(id))).then(() => this.#run(transaction));
+      const done = Promise.all(ids.flatMap((id) => last.get(id) ?? [])).then(() => this.#run(transaction));
       for (const id of ids) last.set(id, done);
       if (transaction.statements.some(({ text }) => text.startsWith('INSERT INTO outbox'))) written.push(done);
     }
