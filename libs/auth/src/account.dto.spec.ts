@@ -27,8 +27,8 @@ describe('account fields', () => {
     [Phone, 'call me'],
     [Phone, '+49\u0000151'],
     [Phone, '1'],
-  ])('refuse what is none (%#)', (schema, value) => {
-    expect(schema.safeParse(value).success).toBe(false);
+  ])('refuse what is none (%#)', async (schema, value) => {
+    expect((await schema.safeParseAsync(value)).success).toBe(false);
   });
 
   it.each([
@@ -39,8 +39,8 @@ describe('account fields', () => {
     [PersonName, '李小龍'],
     [Phone, '+49 151 2345678'],
     [Phone, '(030) 123-456'],
-  ])('take what people have (%#)', (schema, value) => {
-    expect(schema.parse(value)).toBe(value);
+  ])('take what people have (%#)', async (schema, value) => {
+    expect(await schema.parseAsync(value)).toBe(value);
   });
 
   it('give away the first name only', () => {

@@ -8,13 +8,13 @@ export const Email = z
   .transform((text) => text.normalize('NFKC').trim().toLowerCase())
   .pipe(z.email());
 
-/** As typed; at least 8 characters (NIST SP 800-63B), room for any passphrase, and none that is guessed first. */
+/** Parsed asynchronously. As typed; at least 8 characters (NIST SP 800-63B), room for any passphrase, and none that is guessed first. */
 export const Password = z
   .string()
   .min(8)
   .max(256)
   .refine(isLongEnough, 'must have at least 8 characters')
-  .refine((text) => !isCommon(text), 'is among the passwords that are guessed first');
+  .refine(async (text) => !(await isCommon(text)), 'is among the passwords that are guessed first');
 
 /** What people call a person: letters of any script, no control characters. */
 export const PersonName = z

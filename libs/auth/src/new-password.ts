@@ -18,7 +18,7 @@ export class HashesPassword implements CanActivate {
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const request = registrationOf(context);
-    const { success, data } = Credentials.safeParse(request.body);
+    const { success, data } = await Credentials.safeParseAsync(request.body);
     // Whatever is wrong with the body, the handler's own schema refuses it.
     if (success) request.passwordHash = await this.passwords.hash(data.password, data.email);
     return true;
