@@ -46,6 +46,7 @@ const AGGREGATES: Record<ServiceName, { table: string; id: string }[]> = {
     { table: 'drivers', id: 'id' },
     { table: 'dispatches', id: 'trip_id' },
     { table: 'sessions', id: 'id' },
+    { table: 'supply', id: 'id' },
   ],
   trip: [{ table: 'trips', id: 'id' }],
 };
