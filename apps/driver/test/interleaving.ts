@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Transactions } from '@cabstand/messaging';
 import fc, { type Scheduler } from 'fast-check';
+import type { ClientBase, QueryConfig } from 'pg';
 import { DataSource, type QueryRunner } from 'typeorm';
 import type { Platform } from './harness.ts';
 
@@ -75,7 +76,18 @@ export class Interleaving {
         await this.pass(sql.trim().slice(0, 60));
         return query(sql, ...rest);
       };
+      const connect = runner.connect.bind(runner) as () => Promise<ClientBase>;
+      runner.connect = async () => this.gateNamed(await connect());
       return runner;
     };
+  }
+
+  /** Statements that have a name go past the runner's `query`. */
+  private gateNamed(client: ClientBase): ClientBase {
+    const query = async (statement: QueryConfig, ...rest: []) => {
+      if (statement.name) await this.pass(statement.name);
+      return client.query(statement, ...rest);
+    };
+    return Object.create(client, { query: { value: query } }) as ClientBase;
   }
 }

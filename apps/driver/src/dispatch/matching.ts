@@ -1,5 +1,6 @@
 import type { GeoPoint } from '@cabstand/contracts';
 import { Injectable } from '@nestjs/common';
+import type { ClientBase } from 'pg';
 import { QueryFailedError, type EntityManager } from 'typeorm';
 import { DispatchSettings } from './dispatch-settings.ts';
 import { KnownPositions } from './known-positions.ts';
@@ -12,6 +13,27 @@ const WAIT_FOR_DRIVER_MS = 100;
 const LOCK_NOT_AVAILABLE = '55P03';
 
 const IS_FREE = `a.status = 'online' AND NOT a.suspended AND a.reserved_trip_id IS NULL`;
+
+const RESERVE_BEST = {
+  name: 'reserve the best driver',
+  text: `WITH best AS (
+    SELECT a.driver_id
+      FROM unnest($1::uuid[]) WITH ORDINALITY AS candidate (driver_id, place) JOIN availability a USING (driver_id)
+     WHERE ${IS_FREE}
+       AND NOT EXISTS (SELECT 1 FROM offers o WHERE o.trip_id = $2 AND o.driver_id = a.driver_id)
+     ORDER BY place LIMIT 1),
+  reserved AS (
+    UPDATE availability a SET reserved_trip_id = $2, reserved_as = 'offer'
+     WHERE ${IS_FREE} AND a.driver_id = (
+       SELECT a.driver_id FROM availability a WHERE ${IS_FREE} AND a.driver_id = (SELECT driver_id FROM best)
+          FOR UPDATE SKIP LOCKED)
+    RETURNING a.driver_id)
+  SELECT driver_id AS "driverId", EXISTS (SELECT 1 FROM reserved) AS "isReserved" FROM best`,
+};
+interface Best {
+  driverId: string;
+  isReserved: boolean;
+}
 
 interface Sought {
   tripId: string;
@@ -53,22 +75,10 @@ export class Matching {
     for (;;) {
       const left = ranked.filter((driverId) => !heldByOthers.has(driverId));
       if (left.length === 0) return null;
-      const [best] = await tx.query<{ driverId: string; isReserved: boolean }[]>(
-        `WITH best AS (
-           SELECT a.driver_id
-             FROM unnest($1::uuid[]) WITH ORDINALITY AS candidate (driver_id, place) JOIN availability a USING (driver_id)
-            WHERE ${IS_FREE}
-              AND NOT EXISTS (SELECT 1 FROM offers o WHERE o.trip_id = $2 AND o.driver_id = a.driver_id)
-            ORDER BY place LIMIT 1),
-         reserved AS (
-           UPDATE availability a SET reserved_trip_id = $2, reserved_as = 'offer'
-            WHERE ${IS_FREE} AND a.driver_id = (
-              SELECT a.driver_id FROM availability a WHERE ${IS_FREE} AND a.driver_id = (SELECT driver_id FROM best)
-                 FOR UPDATE SKIP LOCKED)
-           RETURNING a.driver_id)
-         SELECT driver_id AS "driverId", EXISTS (SELECT 1 FROM reserved) AS "isReserved" FROM best`,
-        [left, tripId],
-      );
+      // By name, which TypeORM has no place for: PostgreSQL plans it once for each connection, and planning took longer.
+      const client = (await tx.queryRunner!.connect()) as ClientBase;
+      const { rows } = await client.query<Best>({ ...RESERVE_BEST, values: [left, tripId] });
+      const [best] = rows;
       if (!best) return null;
       if (best.isReserved || (await this.waitFor(tx, best.driverId, tripId))) return best.driverId;
       heldByOthers.add(best.driverId);
