@@ -11,8 +11,8 @@ let session: OperatorSession | undefined;
 const sessionOf = ({ issuer, clientId }: NonNullable<PageConfig['operator']>) =>
   (session ??= new OperatorSession(issuer, clientId));
 
-/** When the browser has nothing to do, or not long after. */
-const SOON_MS = 400;
+/** For what was decided to be painted. (Not every browser says when it is idle.) */
+const SOON_MS = 100;
 
 interface OperatorGateProps {
   /** Called once it is known who is here and that has been shown: the time for what takes long. */
@@ -94,7 +94,7 @@ function Welcome({ children }: { children: ReactNode }) {
 function useWhenDecided(isDecided: boolean, onDecided: () => void): void {
   useEffect(() => {
     if (!isDecided) return;
-    const idle = requestIdleCallback(onDecided, { timeout: SOON_MS });
-    return () => cancelIdleCallback(idle);
+    const soon = setTimeout(onDecided, SOON_MS);
+    return () => clearTimeout(soon);
   }, [isDecided, onDecided]);
 }
