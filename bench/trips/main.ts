@@ -4,6 +4,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { SERVICES } from '@cabstand/contracts';
+import type { PerService } from '../../apps/e2e/src/per-service.ts';
 import type { Platform } from '../../apps/e2e/src/platform.ts';
 import { conclude, figure, printFigures, printTable, ratios, type Figure } from '../harness/figures.ts';
 import { describeMachine, machine } from '../harness/machine.ts';
@@ -15,7 +16,7 @@ import { percentile, randomOf } from '../harness/stats.ts';
 import { complaints } from './audit.ts';
 import { closedLoop, openLoop } from './load.ts';
 import { Pair, type Ride } from './pair.ts';
-import { coldStarts, memoryDuring, startPlatform, startServices, stopServices, type PerService } from './platform.ts';
+import { coldStarts, memoryDuring, startPlatform, startServices, stopServices } from './platform.ts';
 import { LOG_SETTINGS, record, statementsOf } from './recording.ts';
 import { dropSnapshots, Replay, takeSnapshots } from './replay.ts';
 

@@ -1,12 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { SERVICES, type ServiceName } from '@cabstand/contracts';
+import { perService, type PerService } from '../../apps/e2e/src/per-service.ts';
 import { Platform, type PlatformOptions } from '../../apps/e2e/src/platform.ts';
 import { nowMs, rssMbOf } from '../harness/machine.ts';
 import type { BenchServers } from '../harness/servers.ts';
-
-export type PerService<T> = Record<ServiceName, T>;
-export const perService = <T>(make: (service: ServiceName) => T): PerService<T> =>
-  Object.fromEntries(SERVICES.map((service) => [service, make(service)])) as PerService<T>;
 
 /** The built services as they run in production, and nothing between them and the servers. */
 export function startPlatform(

@@ -1,9 +1,9 @@
 import { SERVICES, type ServiceName } from '@cabstand/contracts';
 import pg from 'pg';
+import { perService, type PerService } from '../../apps/e2e/src/per-service.ts';
 import type { Platform } from '../../apps/e2e/src/platform.ts';
 import { withAdmin } from '../../infra/index.ts';
 import { nowMs } from '../harness/machine.ts';
-import { perService, type PerService } from './platform.ts';
 import { isRelays } from './recording.ts';
 import { idsIn, type Statement, type Transaction } from './statement-log.ts';
 

@@ -7,8 +7,7 @@ import { eventually } from '@cabstand/testing';
 import { freePort } from '../../../infra/ports.ts';
 import { testFolder } from '../../../infra/test-runtime.ts';
 import type { ServiceUrls } from '../../../tools/client/api.ts';
-
-type PerService<T> = Record<ServiceName, T>;
+import type { PerService } from './per-service.ts';
 
 /** nginx before the replicas of each service, as an ingress is: it knows those that it is told of, and tries nothing twice. */
 export class Gateway {

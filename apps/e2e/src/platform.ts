@@ -10,6 +10,7 @@ import {
 } from '@cabstand/testing';
 import { freePort } from '../../../infra/ports.ts';
 import type { ServiceUrls } from '../../../tools/client/api.ts';
+import { perService, perServiceAsync, type PerService } from './per-service.ts';
 import { ServiceProcess, runToEnd } from './service-process.ts';
 
 export interface PlatformOptions {
@@ -26,8 +27,6 @@ export interface PlatformOptions {
   /** The services reach their servers without links, which then can't be cut. */
   direct?: boolean;
 }
-
-type PerService<T> = Record<ServiceName, T>;
 
 /** The three built services on free ports, with databases and a broker's vhost that nobody else uses. */
 export class Platform {
@@ -56,17 +55,17 @@ export class Platform {
     const [broker, operators, ports] = await Promise.all([
       createTestBroker({ direct }),
       createTestIssuer('https://operators.example'),
-      perService(() => freePort()),
+      perServiceAsync(() => freePort()),
     ]);
-    const databases = await perService((service) =>
+    const databases = await perServiceAsync((service) =>
       createTestDatabase(service, options.postgresUrls?.[service], { direct }),
     );
     const { env: extra = {}, alsoTrusted = [] } = options;
-    const urls = options.publicUrls ?? perServiceNow((service) => `http://127.0.0.1:${ports[service]}`);
-    const environments = perServiceNow((service) =>
+    const urls = options.publicUrls ?? perService((service) => `http://127.0.0.1:${ports[service]}`);
+    const environments = perService((service) =>
       environmentOf(service, { broker, operators, urls, database: databases[service], extra, alsoTrusted }),
     );
-    const services = await perService(async (service) => {
+    const services = await perServiceAsync(async (service) => {
       const first = await ServiceProcess.prepare(service, environments[service], ports[service]);
       const others = Array.from({ length: (options.replicas?.[service] ?? 1) - 1 }, () =>
         ServiceProcess.prepare(service, environments[service]),
@@ -75,7 +74,7 @@ export class Platform {
     });
     const platform = new Platform({ urls, services, databases, broker, operators, environments });
     try {
-      await perService((service) => migrate(service, environments[service]));
+      await perServiceAsync((service) => migrate(service, environments[service]));
       await Promise.all(platform.processes().map((process) => process.start()));
     } catch (error) {
       await platform.stop();
@@ -153,13 +152,4 @@ function environmentOf(service: ServiceName, around: Surroundings): Record<strin
 async function migrate(service: ServiceName, env: Record<string, string>): Promise<void> {
   const { code, output } = await runToEnd(service, ['migrate'], env);
   if (code !== 0) throw new Error(`migrating ${service} ended with ${code}:\n${output}`);
-}
-
-function perServiceNow<T>(make: (service: ServiceName) => T): PerService<T> {
-  return Object.fromEntries(SERVICES.map((service) => [service, make(service)])) as PerService<T>;
-}
-
-async function perService<T>(make: (service: ServiceName) => Promise<T>): Promise<PerService<T>> {
-  const made = await Promise.all(SERVICES.map(async (service) => [service, await make(service)] as const));
-  return Object.fromEntries(made) as PerService<T>;
 }

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { SERVICES, type ServiceName } from '@cabstand/contracts';
+import { SERVICES } from '@cabstand/contracts';
 import { eventually, Link } from '@cabstand/testing';
 import {
   ensureServiceDatabases,
@@ -14,8 +14,8 @@ import {
 import { build } from '../../../../k8s/src/kustomize.ts';
 import type { KubernetesObject } from '../../../../k8s/src/objects.ts';
 import type { ServiceUrls } from '../../../../tools/client/api.ts';
+import { perService, type PerService } from '../per-service.ts';
 
-type PerService<T> = Record<ServiceName, T>;
 interface Deployment extends KubernetesObject {
   spec: { template: { spec: PodSpec } };
 }
@@ -206,8 +206,4 @@ async function asInstallation(dir: string, script: string, ...args: string[]): P
   const env = { ...process.env, CABSTAND_LOCAL: dir, NODE_OPTIONS: '' };
   const { stdout } = await promisify(execFile)(process.execPath, [join(ROOT, script), ...args], { env });
   return stdout.trim();
-}
-
-function perService<T>(make: (service: ServiceName, index: number) => T): PerService<T> {
-  return Object.fromEntries(SERVICES.map((service, index) => [service, make(service, index)])) as PerService<T>;
 }
