@@ -39,6 +39,8 @@ describe('a driver’s stream', () => {
     const accepted = { id: '4', event: 'trip', data: { tripId, status: 'accepted' } };
     await resumed.until([withdrawn, { id: '3', event: 'offer', data: { tripId } }, accepted]);
     await platform.messages.publish(TripArrived, underWay, { sequence: 3 });
+    // Events may overtake each other, and a fact that is overtaken isn't told.
+    await resumed.until([withdrawn, { event: 'offer' }, accepted, { event: 'trip' }]);
     await platform.messages.publish(TripCompleted, { ...underWay, fareMinor: 1, currency: 'EUR' }, { sequence: 5 });
     await resumed.until([
       withdrawn,
