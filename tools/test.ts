@@ -3,7 +3,8 @@
  * npm run test:platform    what needs root, images, faults or long runs
  *
  * Starts PostgreSQL and RabbitMQ for the run on free ports, under .local/test: it passes beside a running `npm start`
- * and leaves nothing behind. Its last line adds up all suites; lint and type check count as one check per project.
+ * and leaves nothing behind. Its last line adds up all suites; lint and type check, of all projects at once, count as one
+ * check each.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { rmSync } from 'node:fs';
@@ -21,16 +22,18 @@ import { addUp, failedTasks, readJestResults, tasksOf, type Tally } from './runt
 import { bold, dim, green, Output, red, seconds, toolEnvironment } from './runtime/index.ts';
 
 const isPlatform = process.argv.includes('--platform');
-const CHECKS = ['lint', 'typecheck'];
+const CHECKS = ['lint-all', 'typecheck-all'];
 const SUITES = isPlatform ? ['platform'] : ['test', 'integration', 'e2e'];
 const TARGETS = isPlatform ? SUITES : [...CHECKS, ...SUITES];
+/** What Nx runs side by side, one task after the other in each. The journeys take longest, and Nx by itself begins them last. */
+const LANES = isPlatform ? [[]] : [['--projects=e2e'], ['--exclude=e2e']];
 /** Jest says this whether or not anything was left open. */
 const NOISE = /^Force exiting Jest/;
 const RESULTS = join(ROOT, 'dist', 'results');
 
 const startedAtMs = performance.now();
 const out = new Output();
-let nx: ChildProcess | null = null;
+const running = new Set<ChildProcess>();
 let stopRuntime: () => Promise<void> = () => Promise.resolve();
 let interrupted = false;
 
@@ -39,15 +42,16 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     if (interrupted) return;
     interrupted = true;
     out.line(`${signal}: ending the tests`);
-    // The whole group: Nx, its tasks and what these have started.
-    if (nx?.pid) process.kill(-nx.pid, 'SIGTERM');
+    // The whole groups: Nx, its tasks and what these have started.
+    for (const { pid } of running) if (pid) process.kill(-pid, 'SIGTERM');
   });
 }
 
 /** Runs Nx with its output shown as it comes; answers its exit code and what it printed. */
 function runNx(args: string[], env: NodeJS.ProcessEnv): Promise<{ code: number; printed: string }> {
   const child = spawn('nx', args, { cwd: ROOT, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
-  nx = child;
+  running.add(child);
+  child.on('close', () => running.delete(child));
   let printed = '';
   for (const stream of [child.stdout, child.stderr]) {
     createInterface({ input: stream }).on('line', (line) => {
@@ -79,9 +83,16 @@ async function run(): Promise<boolean> {
   }
   const runtime = await out.step('servers', startServers);
   const env = { ...toolEnvironment(), CABSTAND_TEST_RUNTIME: JSON.stringify(runtime), FORCE_COLOR: '0' };
-  const nothing = { code: 0, printed: '' };
-  const args = ['run-many', `--targets=${TARGETS.join(',')}`, '--output-style=static', '--nxBail=false'];
-  const { code, printed } = tasks.length > 0 && !interrupted ? await runNx(args, env) : nothing;
+  const runMany = (targets: string[], ...args: string[]) =>
+    runNx(['run-many', `--targets=${targets.join(',')}`, '--output-style=static', '--nxBail=false', ...args], env);
+  const ended = [];
+  if (!interrupted) ended.push(await runMany(['build']));
+  if (ended.every(({ code }) => code === 0) && !interrupted) {
+    const parallel = LANES.length > 1 ? ['--parallel=1'] : [];
+    ended.push(...(await Promise.all(LANES.map((lane) => runMany(TARGETS, ...lane, ...parallel)))));
+  }
+  const printed = ended.map((one) => one.printed).join('');
+  const code = Math.max(0, ...ended.map((one) => one.code));
   await out.step('servers', async () => {
     await stopRuntime();
     return { what: 'stopped', value: null };

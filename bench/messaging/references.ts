@@ -73,7 +73,11 @@ export async function startPolling(runtime: BenchRuntime, file: (name: string) =
   const of = (mode: Mode): Polling => {
     const whilePolling = async <T>(measure: () => Promise<T>): Promise<T> => {
       await publisher.call('resume', { mode });
-      return measure().finally(() => publisher.call('pause'));
+      try {
+        return await measure();
+      } finally {
+        await publisher.call('pause');
+      }
     };
     return {
       ...{ workers, prepare, whilePolling },

@@ -10,7 +10,13 @@ beforeAll(async () => {
   platform = await startPlatform({ DISPATCH_MAX_REFUSALS: '3' });
   operator = { id: 'ops', token: await platform.issuer.token('operator', 'ops') };
 });
-afterEach(() => platform.expectNobodyStuck().finally(() => platform.clear()));
+afterEach(async () => {
+  try {
+    await platform.expectNobodyStuck();
+  } finally {
+    await platform.clear();
+  }
+});
 afterAll(() => platform.stop());
 
 const underWay = (tripId: string, driver: Person) => ({ tripId, passengerId: randomUUIDv7(), driverId: driver.id });

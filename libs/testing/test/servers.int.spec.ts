@@ -9,7 +9,11 @@ describe('a test database', () => {
       const client = new pg.Client({ connectionString: database.url });
       client.on('error', () => undefined);
       await client.connect();
-      return client.query(sql).finally(() => client.end());
+      try {
+        return await client.query(sql);
+      } finally {
+        await client.end();
+      }
     };
     await query('CREATE TABLE kept AS SELECT 1 AS one');
     await database.stop();
