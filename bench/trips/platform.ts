@@ -12,7 +12,9 @@ export function startPlatform(
   // What the testing library takes for the run's own servers.
   const { amqpUrl, managementUrl } = rabbitmq;
   process.env.CABSTAND_TEST_RUNTIME = JSON.stringify({ postgresUrl: postgres.url, amqpUrl, managementUrl });
-  return Platform.start({ ...options, direct: true, env: { NODE_ENV: 'production', LOG_LEVEL: 'warn', ...env } });
+  const memory = { MALLOC_MMAP_THRESHOLD_: String(2 ** 20), NODE_OPTIONS: '--max-semi-space-size=8' };
+  const asInTheImage = { NODE_ENV: 'production', ...memory };
+  return Platform.start({ ...options, direct: true, env: { ...asInTheImage, LOG_LEVEL: 'warn', ...env } });
 }
 
 /** @throws Error when one doesn't end in order */

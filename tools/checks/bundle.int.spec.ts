@@ -67,6 +67,11 @@ describe('a built service, copied to a folder of its own', () => {
       expect(existsSync(join(at, 'node_modules'))).toBe(false);
   });
 
+  it('is text that V8 keeps in one byte a character', () => {
+    // A single one beyond Latin-1 would take 8 MB of every process.
+    expect(/[^\0-\xff]/.exec(readFileSync(join(folder, 'service.js'), 'utf8'))).toBeNull();
+  });
+
   it('lists every package that is in it, and no other, as package-lock.json has it', () => {
     const { sources } = json(join(folder, 'service.js.map')) as { sources: string[] };
     const inside = new Set(sources.flatMap((file) => packageFolder(`/${file}`) ?? []));
