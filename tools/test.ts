@@ -17,15 +17,13 @@ import {
   startTestRuntime,
   testFolder,
 } from '../infra/index.ts';
-import { addUp, failedTasks, readJestResults, tasksOf, type Tally } from './runtime/test-results.ts';
+import { addUp, failedTasks, readTestResults, tasksOf, type Tally } from './runtime/test-results.ts';
 import { bold, dim, green, Output, red, seconds, toolEnvironment } from './runtime/index.ts';
 
 const isPlatform = process.argv.includes('--platform');
 const CHECKS = ['lint', 'typecheck'];
 const SUITES = isPlatform ? ['platform'] : ['test', 'integration', 'e2e'];
 const TARGETS = isPlatform ? SUITES : [...CHECKS, ...SUITES];
-/** Jest says this whether or not anything was left open. */
-const NOISE = /^Force exiting Jest/;
 const RESULTS = join(ROOT, 'dist', 'results');
 
 const startedAtMs = performance.now();
@@ -52,7 +50,7 @@ function runNx(args: string[], env: NodeJS.ProcessEnv): Promise<{ code: number; 
   for (const stream of [child.stdout, child.stderr]) {
     createInterface({ input: stream }).on('line', (line) => {
       printed += `${line}\n`;
-      if (!NOISE.test(line)) out.line(line);
+      out.line(line);
     });
   }
   return new Promise((resolve, reject) => {
@@ -94,7 +92,7 @@ async function run(): Promise<boolean> {
       const hasFailed = (project: string) => failed.has(`${project}:${target}`);
       return addUp(
         target,
-        projects.map((project) => readJestResults(RESULTS, project, target, hasFailed(project))),
+        projects.map((project) => readTestResults(RESULTS, project, target, hasFailed(project))),
       );
     }
     const bad = projects.filter((project) => failed.has(`${project}:${target}`));
