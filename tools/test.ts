@@ -18,7 +18,7 @@ import {
   startTestRuntime,
   testFolder,
 } from '../infra/index.ts';
-import { addUp, failedTasks, readJestResults, tasksOf, type Tally } from './runtime/test-results.ts';
+import { addUp, failedTasks, readTestResults, tasksOf, type Tally } from './runtime/test-results.ts';
 import { bold, dim, green, Output, red, seconds, toolEnvironment } from './runtime/index.ts';
 
 const isPlatform = process.argv.includes('--platform');
@@ -27,8 +27,6 @@ const SUITES = isPlatform ? ['platform'] : ['test', 'integration', 'e2e'];
 const TARGETS = isPlatform ? SUITES : [...CHECKS, ...SUITES];
 /** What Nx runs side by side, one task after the other in each. The journeys take longest, and Nx by itself begins them last. */
 const LANES = isPlatform ? [[]] : [['--projects=e2e'], ['--exclude=e2e']];
-/** Jest says this whether or not anything was left open. */
-const NOISE = /^Force exiting Jest/;
 const RESULTS = join(ROOT, 'dist', 'results');
 
 const startedAtMs = performance.now();
@@ -56,7 +54,7 @@ function runNx(args: string[], env: NodeJS.ProcessEnv): Promise<{ code: number; 
   for (const stream of [child.stdout, child.stderr]) {
     createInterface({ input: stream }).on('line', (line) => {
       printed += `${line}\n`;
-      if (!NOISE.test(line)) out.line(line);
+      out.line(line);
     });
   }
   return new Promise((resolve, reject) => {
@@ -105,7 +103,7 @@ async function run(): Promise<boolean> {
       const hasFailed = (project: string) => failed.has(`${project}:${target}`);
       return addUp(
         target,
-        projects.map((project) => readJestResults(RESULTS, project, target, hasFailed(project))),
+        projects.map((project) => readTestResults(RESULTS, project, target, hasFailed(project))),
       );
     }
     const bad = projects.filter((project) => failed.has(`${project}:${target}`));

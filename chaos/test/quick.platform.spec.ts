@@ -13,7 +13,6 @@ it('keeps every promise in a quick run', async () => {
   // Its output is the story of the run, and names the seed that replays it.
   const child = spawn(process.execPath, [main, 'quick', '--json', file], {
     cwd: ROOT,
-    env: { ...process.env, NODE_OPTIONS: '' },
     stdio: ['ignore', 'inherit', 'inherit'],
   });
   const [code] = (await once(child, 'exit')) as [number | null];

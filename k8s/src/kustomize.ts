@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import type { KubernetesObject } from './objects.ts';
@@ -24,11 +24,9 @@ export function build(overlay: string): KubernetesObject[] {
   return parseAllDocuments(stdout).map((document) => document.toJS() as KubernetesObject);
 }
 
-/** The same, as test/render-all.ts has left it for the tests of one run. */
+/** The same, built once for the tests of one run. */
 export function render(overlay: string): KubernetesObject[] {
-  const folder = process.env.CABSTAND_RENDERED;
-  if (!folder) throw new Error(KUBECTL_MISSING);
-  const objects = rendered.get(overlay) ?? (JSON.parse(readFileSync(join(folder, `${overlay}.json`), 'utf8')) as []);
+  const objects = rendered.get(overlay) ?? build(overlay);
   rendered.set(overlay, objects);
   return objects;
 }

@@ -42,7 +42,8 @@ withKubectl('settings', () => {
     'wrong/driver': { ...driver, DISPATCH_OFFER_TTL: 'soon', TLS_CERT_FILE: '/run/cabstand/elsewhere/tls.crt' },
   };
   // Both at once: compiling the services' config.ts is what takes long.
-  const problems = problemsOfSettings({ ...given, ...mistaken });
+  let problems: string[];
+  beforeAll(async () => void (problems = await problemsOfSettings({ ...given, ...mistaken })), 60_000);
   const isMistaken = (problem: string) => /^(missing|unknown|wrong)/.test(problem);
 
   it('each service is given what its config.ts demands, and nothing that it does not know', () => {

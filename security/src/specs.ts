@@ -7,7 +7,7 @@ import { ROOT } from '../../infra/index.ts';
 import type { Verdict } from './attack.ts';
 import type { Result } from './report.ts';
 
-/** Attacks that stand beside what withstands them, as Jest specs: each test is one attack. */
+/** Attacks that stand beside what withstands them, as specs: each test is one attack. */
 export interface SpecClass {
   name: string;
   about: string;
@@ -37,7 +37,7 @@ export const SPEC_CLASSES: readonly SpecClass[] = [
   },
 ];
 
-interface JestResults {
+interface SpecResults {
   testResults: {
     name: string;
     message: string;
@@ -57,18 +57,13 @@ async function runSpec(file: string): Promise<Verdict[]> {
   if (!existsSync(join(ROOT, file))) return [{ attack: file, broken: 'is not there' }];
   const folder = mkdtempSync(join(tmpdir(), 'cabstand-security-'));
   const output = join(folder, 'results.json');
-  const config = join(ROOT, file.replace(/\/test\/.*/, ''), 'jest.config.js');
   const kind = file.includes('.e2e.') ? 'e2e' : 'integration';
-  const jest = join(ROOT, 'node_modules', 'jest', 'bin', 'jest.js');
-  const args = [jest, '-c', config, '--selectProjects', kind, '--runTestsByPath', join(ROOT, file)];
-  const child = spawn(process.execPath, [...args, '--json', '--outputFile', output], {
-    cwd: ROOT,
-    stdio: 'ignore',
-    env: { ...process.env, NODE_OPTIONS: '--experimental-vm-modules --no-warnings' },
-  });
+  const vitest = join(ROOT, 'node_modules', 'vitest', 'vitest.mjs');
+  const args = [vitest, 'run', '--project', kind, file, '--outputFile', output];
+  const child = spawn(process.execPath, args, { cwd: ROOT, stdio: 'ignore' });
   await once(child, 'exit');
   try {
-    const { testResults } = JSON.parse(readFileSync(output, 'utf8')) as JestResults;
+    const { testResults } = JSON.parse(readFileSync(output, 'utf8')) as SpecResults;
     return testResults.flatMap(({ status, message, assertionResults }) => [
       ...assertionResults.map((test): Verdict => ({
         attack: test.fullName,

@@ -4,7 +4,6 @@ import { asyncapi } from '../asyncapi.ts';
 
 describe('generated documents', () => {
   it('say what the code says', () => {
-    // In a process of its own: the bundler that compiles the services' config.ts doesn't work inside Jest's realm.
     const script = join(import.meta.dirname, '..', 'generate.ts');
     const { stdout, stderr } = spawnSync(process.execPath, [script, '--check'], { encoding: 'utf8' });
     expect(stdout + stderr).toBe('');

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { addUp, failedTasks, readJestResults } from './test-results.ts';
+import { addUp, failedTasks, readTestResults } from './test-results.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'cabstand-results-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -9,19 +9,15 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const suite = (status: string, ...assertions: [status: string, fullName: string][]) => ({
   name: '/somewhere/fare.spec.ts',
   status,
-  message: '',
   assertionResults: assertions.map(([status, fullName]) => ({ status, fullName })),
 });
 const write = (project: string, numPassedTests: number, ...testResults: object[]) =>
-  writeFileSync(
-    join(folder, `${project}.test.json`),
-    JSON.stringify({ numPassedTests, numFailedTests: 0, testResults }),
-  );
+  writeFileSync(join(folder, `${project}.test.json`), JSON.stringify({ numPassedTests, testResults }));
 
 describe('the count of a test run', () => {
   it('names each failed test', () => {
     write('trip', 2, suite('failed', ['passed', 'a'], ['failed', 'fare is final'], ['passed', 'b']));
-    expect(readJestResults(folder, 'trip', 'test', true)).toEqual({
+    expect(readTestResults(folder, 'trip', 'test', true)).toEqual({
       target: 'test',
       passed: 2,
       failed: 1,
@@ -29,11 +25,13 @@ describe('the count of a test run', () => {
     });
   });
 
-  it('counts a suite that could not run, and a failed project that wrote nothing, as failures', () => {
+  it('counts a suite that could not run, and a project that failed outside its tests, as failures', () => {
     write('driver', 0, suite('failed'));
-    expect(readJestResults(folder, 'driver', 'test', true)).toMatchObject({ passed: 0, failed: 1 });
-    expect(readJestResults(folder, 'nobody', 'test', true)).toMatchObject({ passed: 0, failed: 1 });
-    expect(readJestResults(folder, 'nobody', 'test', false)).toMatchObject({ passed: 0, failed: 0 });
+    write('web', 1, suite('passed', ['passed', 'a']));
+    expect(readTestResults(folder, 'driver', 'test', true)).toMatchObject({ passed: 0, failed: 1 });
+    expect(readTestResults(folder, 'web', 'test', true)).toMatchObject({ passed: 1, failed: 1 });
+    expect(readTestResults(folder, 'nobody', 'test', true)).toMatchObject({ passed: 0, failed: 1 });
+    expect(readTestResults(folder, 'nobody', 'test', false)).toMatchObject({ passed: 0, failed: 0 });
   });
 
   it('adds up', () => {

@@ -13,32 +13,25 @@ export interface Tally {
   failures: string[];
 }
 
-interface JestResults {
+interface TestResults {
   numPassedTests: number;
-  numFailedTests: number;
   testResults: {
     name: string;
     status: string;
-    message: string;
     assertionResults: { status: string; fullName: string }[];
   }[];
 }
 
 /**
- * What Jest wrote for one project. A suite that could not run at all counts as one failure, as does a failed task that
- * wrote nothing; a project without tests writes nothing either.
+ * What Vitest wrote for one project. A suite that could not run at all counts as one failure, as does a failed task that
+ * wrote nothing or in which no test failed: an error that nobody caught, a server that did not start.
  */
-export function readJestResults(folder: string, project: string, target: string, hasFailed: boolean): Tally {
-  let results: JestResults;
+export function readTestResults(folder: string, project: string, target: string, hasFailed: boolean): Tally {
+  let results: TestResults;
   try {
-    results = JSON.parse(readFileSync(join(folder, `${project}.${target}.json`), 'utf8')) as JestResults;
+    results = JSON.parse(readFileSync(join(folder, `${project}.${target}.json`), 'utf8')) as TestResults;
   } catch {
-    return {
-      target,
-      passed: 0,
-      failed: hasFailed ? 1 : 0,
-      failures: hasFailed ? [`${project}:${target} did not run`] : [],
-    };
+    results = { numPassedTests: 0, testResults: [] };
   }
   const failures = results.testResults.flatMap(({ name, status, assertionResults }) => {
     const failed = assertionResults
@@ -47,6 +40,7 @@ export function readJestResults(folder: string, project: string, target: string,
     if (failed.length > 0) return failed;
     return status === 'failed' ? [`${name.replace(`${ROOT}/`, '')} could not run`] : [];
   });
+  if (hasFailed && failures.length === 0) failures.push(`${project}:${target} failed outside its tests`);
   return { target, passed: results.numPassedTests, failed: failures.length, failures };
 }
 

@@ -40,7 +40,7 @@ export async function startEnvironment(local: string) {
   for (const variable of [...variables, 'POSTGRES_PORT', 'RABBITMQ_PORT', 'RABBITMQ_MANAGEMENT_PORT'])
     ports[variable] = await freePort();
   // Nx would take the build for a part of the run that this test belongs to.
-  const inherited = Object.entries(process.env).filter(([name]) => !/^(NX_|CABSTAND_|NODE_OPTIONS$)/.test(name));
+  const inherited = Object.entries(process.env).filter(([name]) => !/^(NX_|CABSTAND_)/.test(name));
   const numbers = Object.entries(ports).map(([name, port]) => [name, String(port)]);
   const env: NodeJS.ProcessEnv = { ...Object.fromEntries([...inherited, ...numbers]), CABSTAND_LOCAL: local };
   return { env, ports };

@@ -16,7 +16,7 @@ afterAll(() => platform.stop());
 /** The command as `npx nx run tools:keys -- …` runs it. */
 async function keys(command: string, token: string) {
   const { url } = platform.services[0]!;
-  const options = { cwd: ROOT, env: { ...process.env, NODE_OPTIONS: '', CABSTAND_TOKEN: token } };
+  const options = { cwd: ROOT, env: { ...process.env, CABSTAND_TOKEN: token } };
   const { stdout } = await run(process.execPath, ['tools/keys.ts', command, 'driver', '--url', url], options);
   return stdout.trimEnd().split('\n');
 }

@@ -1,5 +1,4 @@
 import { eventually } from '@cabstand/testing';
-import { jest } from '@jest/globals';
 import pg from 'pg';
 import type { Page } from 'playwright-core';
 import { BrokerView, goodMessage, SOURCES } from '../src/messages.ts';
@@ -19,7 +18,7 @@ const QUEUE = 'passenger.trip-events';
 const WAY = { pickup: NEAR_PICKUP, dropoff: northOf(NEAR_PICKUP, 1_000) };
 const FROM_TRIP = SOURCES.find(({ publisher }) => publisher === 'trip')!;
 
-jest.setTimeout(120_000);
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 let operated: OperatedPlatform;
 let page: Page;

@@ -1,5 +1,4 @@
 import { eventually } from '@cabstand/testing';
-import { jest } from '@jest/globals';
 import type { Page } from 'playwright-core';
 import { newDriver, untilOffered, untilTrip } from '../src/people.ts';
 import { Platform } from '../src/platform.ts';
@@ -22,7 +21,7 @@ import { northOf } from '../src/places.ts';
 const BLANK_BYTES = 6_000;
 
 // Maps are drawn in software, and other tests may have the processor meanwhile.
-jest.setTimeout(120_000);
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 let platform: Platform;
 let web: WebProcess;

@@ -15,6 +15,6 @@ test.each([
 ])('counts %s as %s', (address, network) => expect(networkOf(address)).toBe(network));
 
 test.each([undefined, '', 'unknown', '203.0.113.9:4711', '203.0.113', '::ffff:203.0.113.999', '[::1]', 'a'.repeat(99)])(
-  'counts %p with everything else that is no address',
+  'counts %j with everything else that is no address',
   (address) => expect(networkOf(address)).toBe('unknown'),
 );

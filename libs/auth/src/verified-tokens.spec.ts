@@ -1,4 +1,3 @@
-import { jest } from '@jest/globals';
 import type { Principal } from './principal.ts';
 import { VerifiedTokens } from './verified-tokens.ts';
 
@@ -14,10 +13,10 @@ const principal = (subject: string, ttlMs = 300_000): Principal => ({
 
 let verified: VerifiedTokens;
 beforeEach(() => {
-  jest.useFakeTimers({ now: START });
+  vi.useFakeTimers({ now: START });
   verified = new VerifiedTokens();
 });
-afterEach(() => jest.useRealTimers());
+afterEach(() => vi.useRealTimers());
 
 it('are known again, to the letter', () => {
   const ann = principal('ann');
@@ -31,9 +30,9 @@ it.each([
   ['one of five minutes, which is verified once a minute', 300_000, 60_000],
 ])('are not known beyond their time: %s', (_, ttlMs, knownMs) => {
   verified.add('token', principal('ann', ttlMs));
-  jest.setSystemTime(START + knownMs - 1);
+  vi.setSystemTime(START + knownMs - 1);
   expect(verified.find('token')).toBeDefined();
-  jest.setSystemTime(START + knownMs);
+  vi.setSystemTime(START + knownMs);
   expect(verified.find('token')).toBeUndefined();
   expect(verified.size).toBe(0);
 });

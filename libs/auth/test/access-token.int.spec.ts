@@ -1,6 +1,5 @@
 import { createHmac } from 'node:crypto';
 import { request } from 'node:http';
-import { jest } from '@jest/globals';
 import { Transactions } from '@cabstand/messaging';
 import {
   createTestBroker,
@@ -237,7 +236,7 @@ describe('a token that was verified before', () => {
   const statusOf = async (token: string) => (await get('/notes', [`Bearer ${token}`])).status;
 
   it('is verified once', async () => {
-    const signatures = jest.spyOn(service.app.get(IssuerKeys, { strict: false }), 'find');
+    const signatures = vi.spyOn(service.app.get(IssuerKeys, { strict: false }), 'find');
     const token = good();
     for (let i = 0; i < 5; i++) expect(await statusOf(token)).toBe(200);
     expect(signatures).toHaveBeenCalledTimes(1);

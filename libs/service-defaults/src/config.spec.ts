@@ -9,7 +9,7 @@ test.each([
   ['30d', 2_592_000_000],
 ])('reads %s as %d ms', (text, ms) => expect(duration().parse(text)).toBe(ms));
 
-test.each(['', '15', 's', '1.5s', '-1s', '15 s', '15sec', '1s1s', ' 15s'])('refuses %p as a duration', (text) => {
+test.each(['', '15', 's', '1.5s', '-1s', '15 s', '15sec', '1s1s', ' 15s'])('refuses %j as a duration', (text) => {
   expect(duration().safeParse(text).success).toBe(false);
 });
 
@@ -22,9 +22,9 @@ test.each([
   [' 3001 ', 3001],
   ['0', 0],
   [undefined, 3000],
-])('reads %p as port %d', (text, value) => expect(port(3000).parse(text)).toBe(value));
+])('reads %j as port %d', (text, value) => expect(port(3000).parse(text)).toBe(value));
 
-test.each(['  ', '0x10', '1e3', '-1', '3001.5', '65536', 'http'])('refuses %p as a port', (text) => {
+test.each(['  ', '0x10', '1e3', '-1', '3001.5', '65536', 'http'])('refuses %j as a port', (text) => {
   expect(port(3000).safeParse(text).success).toBe(false);
 });
 
@@ -34,12 +34,12 @@ test.each([
   [undefined, []],
   ['', []],
   ['10.0.0.0/8, 2001:db8::/32,192.0.2.1', ['10.0.0.0/8', '2001:db8::/32', '192.0.2.1']],
-])('reads %p as trusted proxies', (text, networks) => {
+])('reads %j as trusted proxies', (text, networks) => {
   expect(baseConfig.TRUSTED_PROXIES.parse(text)).toEqual(networks);
 });
 
 test.each(['0.0.0.0/0', '::/0', '10.0.0.0/33', '10.0.0.0/', 'loopback', '10.0.0', '10.0.0.0/8/8', '*'])(
-  'refuses %p as a trusted proxy',
+  'refuses %j as a trusted proxy',
   (text) => expect(baseConfig.TRUSTED_PROXIES.safeParse(text).success).toBe(false),
 );
 
@@ -49,7 +49,7 @@ test.each([
     'https://app.example.com, https://ops.example.com:8443',
     ['https://app.example.com', 'https://ops.example.com:8443'],
   ],
-])('reads %p as origins', (text, origins) => expect(baseConfig.WEB_ORIGINS.parse(text)).toEqual(origins));
+])('reads %j as origins', (text, origins) => expect(baseConfig.WEB_ORIGINS.parse(text)).toEqual(origins));
 
 test.each([
   '*',
@@ -59,7 +59,7 @@ test.each([
   'app.example.com',
   'file:///a',
   'HTTPS://a',
-])('refuses %p as an origin', (text) => expect(baseConfig.WEB_ORIGINS.safeParse(text).success).toBe(false));
+])('refuses %j as an origin', (text) => expect(baseConfig.WEB_ORIGINS.safeParse(text).success).toBe(false));
 
 test.each([
   ['production', 'read', 600],
@@ -67,7 +67,7 @@ test.each([
   [undefined, 'sign-in', 10_000_000],
   ['production, read=900/1m', 'read', 900],
   ['production,read=900/1m', 'write', 120],
-] as const)('reads %p as limits', (text, name, calls) => {
+] as const)('reads %j as limits', (text, name, calls) => {
   expect(baseConfig.LIMITS.parse(text).limits[name]).toMatchObject({ name, calls });
 });
 
@@ -78,4 +78,4 @@ test.each([
   'production,read=5',
   'production,read=0/1m',
   'local,read=5/1d',
-])('refuses %p as limits', (text) => expect(baseConfig.LIMITS.safeParse(text).success).toBe(false));
+])('refuses %j as limits', (text) => expect(baseConfig.LIMITS.safeParse(text).success).toBe(false));

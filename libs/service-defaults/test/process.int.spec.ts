@@ -3,7 +3,8 @@ import { Agent, createServer as createHttpServer, get as httpGet, type IncomingM
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import pg from 'pg';
-import { bundleNotes, run, type Run } from './fixture/process.ts';
+import { bundleNotes } from './fixture/bundle.ts';
+import { run, type Run } from './fixture/process.ts';
 import { createWorld, migrate, type World } from './fixture/running.ts';
 
 let world: World;

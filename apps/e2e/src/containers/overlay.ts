@@ -203,7 +203,7 @@ async function localSecrets(dir: string): Promise<KubernetesObject[]> {
 
 /** Runs a script of the repository with this folder in place of `.local`. */
 async function asInstallation(dir: string, script: string, ...args: string[]): Promise<string> {
-  const env = { ...process.env, CABSTAND_LOCAL: dir, NODE_OPTIONS: '' };
+  const env = { ...process.env, CABSTAND_LOCAL: dir };
   const { stdout } = await promisify(execFile)(process.execPath, [join(ROOT, script), ...args], { env });
   return stdout.trim();
 }

@@ -1,0 +1,48 @@
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+const NO_TESTS = ['**/{node_modules,dist,.local}/**'];
+
+/** Starts PostgreSQL and RabbitMQ once for the run, unless CABSTAND_TEST_RUNTIME names them. */
+const withServers = {
+  globalSetup: fileURLToPath(new URL('libs/testing/src/global-setup.ts', import.meta.url)),
+};
+
+/** What `--project <name>` chooses; a path behind it chooses among its files. */
+const suite = (name, timeoutMs, options) => ({
+  extends: true,
+  test: { name, testTimeout: timeoutMs, hookTimeout: timeoutMs, exclude: NO_TESTS, ...options },
+});
+
+/** Nothing is mocked. Our TypeScript is compiled as tsconfig.json says; packages are loaded by Node.js itself. */
+export default defineConfig({
+  test: {
+    globals: true,
+    reporters: ['default', 'json'],
+    // Nx already runs as many projects at once as the machine has cores.
+    fileParallelism: false,
+    // Nest, TypeORM and Fastify take longer to load than most files to run: all files of a run share them.
+    isolate: false,
+    sequence: { hooks: 'list' },
+    allowOnly: false,
+    passWithNoTests: true,
+    slowTestThreshold: 10_000,
+    // RabbitMQ takes its time to stop.
+    teardownTimeout: 60_000,
+    projects: [
+      /** Pure functions, no I/O. */
+      suite('unit', 5_000, {
+        include: ['**/*.spec.ts'],
+        exclude: [...NO_TESTS, '**/*.{int,e2e,platform,soak}.spec.ts'],
+      }),
+      /** Real PostgreSQL and RabbitMQ. */
+      suite('integration', 60_000, { include: ['**/*.int.spec.ts'], ...withServers }),
+      /** Journeys over running services. */
+      suite('e2e', 60_000, { include: ['**/*.e2e.spec.ts'], ...withServers }),
+      /** The same with faults that take long or need root: for `npm run test:platform`. */
+      suite('platform', 300_000, { include: ['**/*.platform.spec.ts'], ...withServers }),
+      /** What wants a machine to itself, behind a target of its own: `npx nx run e2e:soak`. */
+      suite('soak', 300_000, { include: ['**/*.soak.spec.ts'], ...withServers }),
+    ],
+  },
+});
