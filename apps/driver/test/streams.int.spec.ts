@@ -110,6 +110,19 @@ describe('a driver’s stream', () => {
     await driving.close();
   });
 
+  it('tells what no wake-up told of', async () => {
+    const driver = await platform.hire();
+    const stream = await follow(driver);
+    const tripId = randomUUIDv7();
+    await platform.rows(
+      `WITH next AS (UPDATE availability SET stream_sequence = stream_sequence + 1 WHERE driver_id = $1 RETURNING stream_sequence)
+       INSERT INTO driver_stream (driver_id, sequence, event, data) SELECT $1, stream_sequence, 'trip', $2 FROM next`,
+      [driver.id, JSON.stringify({ tripId, status: 'accepted' })],
+    );
+    await stream.until([{ event: 'trip', data: { tripId, status: 'accepted' } }]);
+    await stream.close();
+  });
+
   it('tells nobody else, and ends with the session', async () => {
     const [driver, other] = [await platform.hire(north(4_000)), await platform.signUp()];
     const [mine, theirs] = [await follow(driver, 1), await follow(other)];

@@ -23,6 +23,7 @@ export class Live {
   private readonly topics = new Map<string, Topic>();
   private readonly publishing: KeptChannel;
   private readonly consuming: KeptChannel;
+  private readonly replica = randomUUID();
   private queue = '';
   /** The socket takes no more for now. */
   private full = false;
@@ -40,14 +41,17 @@ export class Live {
     this.consuming = consumeConnection.keep('live', (channel) => this.open(channel));
   }
 
-  /** To every replica of every service that subscribed; dropped while disconnected. */
+  /** To every replica of every service that subscribed: to this one at once, to others unless it is disconnected. */
   publish(routingKey: string, payload: object): void {
+    const exchange = liveExchange(this.settings.service);
+    const message = this.parse(routingKey, payload);
+    this.hand(exchange, routingKey, message);
     const { channel } = this.publishing;
     if (!channel || this.full || this.publishConnection.blocked) return;
-    const body = Buffer.from(JSON.stringify(this.parse(routingKey, payload)));
-    const options = { contentType: 'application/json', type: routingKey, persistent: false };
+    const body = Buffer.from(JSON.stringify(message));
+    const options = { contentType: 'application/json', type: routingKey, persistent: false, appId: this.replica };
     try {
-      this.full = !channel.publish(liveExchange(this.settings.service), routingKey, body, options);
+      this.full = !channel.publish(exchange, routingKey, body, options);
     } catch {
       // The channel was closed a moment ago: as good as disconnected.
     }
@@ -89,6 +93,8 @@ export class Live {
 
   private receive(channel: Channel, message: ConsumeMessage | null): void {
     if (!message) return void channel.close().catch(() => undefined);
+    // What this replica published, it has heard.
+    if (message.properties.appId === this.replica) return;
     const { exchange, routingKey } = message.fields;
     let payload: unknown;
     try {
@@ -96,6 +102,10 @@ export class Live {
     } catch {
       return this.logger.warn({ event: 'live.malformed', routingKey });
     }
+    this.hand(exchange, routingKey, payload);
+  }
+
+  private hand(exchange: string, routingKey: string, payload: unknown): void {
     for (const handle of this.topics.get(`${exchange} ${routingKey}`)?.handlers ?? []) {
       try {
         handle(payload);

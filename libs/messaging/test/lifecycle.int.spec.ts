@@ -138,6 +138,27 @@ it('hands live messages to every replica, with their contract checked, across re
   expect(heard.flat()).not.toContainEqual({ round: 'lost' });
 });
 
+it('hears its own live messages once, at once, and without the broker', async () => {
+  const heard: unknown[] = [];
+  const other = await pair.startTrip();
+  trip.live.subscribe('trip', 'wake.own', (payload) => heard.push(payload));
+  const untilHeard = (payload: object) =>
+    eventually(() => {
+      other.live.publish('wake.own', payload);
+      expect(heard).toContainEqual(payload);
+    });
+  await untilHeard({ is: 'bound' });
+  trip.live.publish('wake.own', { is: 'own' });
+  expect(heard.at(-1)).toEqual({ is: 'own' });
+  // Its queue keeps the order: what comes later has its own before it.
+  await untilHeard({ is: 'later' });
+  expect(heard.filter((payload) => (payload as { is: string }).is === 'own')).toHaveLength(1);
+  await pair.broker.stop();
+  trip.live.publish('wake.own', { is: 'alone' });
+  expect(heard.at(-1)).toEqual({ is: 'alone' });
+  await pair.broker.start();
+});
+
 it('has migrations that make exactly what the entities say', async () => {
   const dataSource = await dataSourceOf(pair.tripDatabase).initialize();
   await dataSource.query('DROP TABLE effects');

@@ -25,18 +25,17 @@ export interface StreamSource {
   read(cursor: string | null): Promise<{ events: StreamEvent[]; cursor: string | null }>;
   /** The policy, asked again before each event; false ends the stream. */
   allowed(): boolean | Promise<boolean>;
-  /** Whoever made it looks for what no wake-up told of, every `pollMs`, for all of its streams at once. */
-  isLookedAfter?: true;
   /**
    * Called once: tells when to `wake` (read again), and what to `push` past the database. A pushed event replaces
-   * an unsent one of the same key. Returns what ends the subscription.
+   * an unsent one of the same key. Wake-ups that come by message may be lost: whoever sends them looks every `pollMs` for
+   * what is new, for all of its streams at once. Returns what ends the subscription.
    */
-  subscribe?(stream: { wake(): void; push(key: string, event: StreamEvent): void }): () => void;
+  subscribe(stream: { wake(): void; push(key: string, event: StreamEvent): void }): () => void;
 }
 
 export class StreamSettings {
   heartbeatMs = 15_000;
-  /** Wake-ups may be lost: the database is asked this often without one. */
+  /** Wake-ups may be lost: how often sources look for what none told of. */
   pollMs = 3_000;
   /** A reader that takes nothing for this long is cut off. */
   stalledMs = 30_000;
@@ -159,7 +158,7 @@ class EventStream {
   private readonly ending = new AbortController();
   private readonly closed: Promise<unknown>;
   private readonly pushed = new Map<string, StreamEvent>();
-  private readonly unsubscribe: (() => void) | undefined;
+  private readonly unsubscribe: () => void;
   private unsent: StreamEvent[] = [];
   private awake = Promise.withResolvers<void>();
   private isDue = true;
@@ -174,7 +173,7 @@ class EventStream {
     this.closed = new Promise((resolve) => response.once('close', resolve));
     void this.closed.then(() => this.end());
     // Before the first reading, so that nothing falls between the two.
-    this.unsubscribe = source.subscribe?.({
+    this.unsubscribe = source.subscribe({
       wake: () => this.wake(),
       push: (key, event) => this.push(key, event),
     });
@@ -219,7 +218,7 @@ class EventStream {
   }
 
   release(): void {
-    this.unsubscribe?.();
+    this.unsubscribe();
   }
 
   /** Resolves when the connection is closed. */
@@ -275,9 +274,7 @@ class EventStream {
 
   private async untilDue(): Promise<void> {
     if (this.isDue || this.pushed.size > 0) return;
-    const poll = this.source.isLookedAfter ? undefined : setTimeout(() => this.wake(), this.settings.pollMs);
     await this.awake.promise;
-    clearTimeout(poll);
     this.awake = Promise.withResolvers();
   }
 }

@@ -1,6 +1,6 @@
 import { Sessions, type Principal } from '@cabstand/auth';
 import { Live, Transactions } from '@cabstand/messaging';
-import { Jobs, type StreamEvent, type StreamSource } from '@cabstand/service-defaults';
+import { EventStreams, Jobs, type StreamEvent, type StreamSource } from '@cabstand/service-defaults';
 import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { z } from 'zod';
@@ -17,10 +17,16 @@ const WakeUp = z.object({ driverId: z.uuid() });
 const READ_AT_MOST = 100;
 const PRUNE_EVERY_MS = 60_000;
 
+interface Follower {
+  wake(): void;
+  /** The driver's newest event has this number. */
+  reached(sequence: string): void;
+}
+
 /** What drivers are told: written with what causes it, read by whichever replica holds the driver's stream. */
 @Injectable()
 export class DriverStream implements OnApplicationBootstrap, OnModuleDestroy {
-  private readonly listeners = new Map<string, Set<() => void>>();
+  private readonly followers = new Map<string, Set<Follower>>();
   private unsubscribe: () => void = () => undefined;
 
   constructor(
@@ -29,6 +35,7 @@ export class DriverStream implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly live: Live,
     private readonly sessions: Sessions,
     private readonly jobs: Jobs,
+    private readonly streams: EventStreams,
   ) {}
 
   onApplicationBootstrap(): void {
@@ -36,6 +43,7 @@ export class DriverStream implements OnApplicationBootstrap, OnModuleDestroy {
       const { success, data } = WakeUp.safeParse(payload);
       if (success) this.wake(data.driverId);
     });
+    this.jobs.every(this.streams.pollMs, 'driver-streams', () => this.wakeMissed());
     this.jobs.every(PRUNE_EVERY_MS, 'driver-stream-prune', () =>
       this.dataSource.query(`DELETE FROM driver_stream WHERE created_at < now() - interval '1 day'`),
     );
@@ -52,10 +60,7 @@ export class DriverStream implements OnApplicationBootstrap, OnModuleDestroy {
        INSERT INTO driver_stream (driver_id, sequence, event, data) SELECT $1, stream_sequence, $2, $3 FROM next`,
       [driverId, event, JSON.stringify(data)],
     );
-    this.transactions.afterCommit(() => {
-      this.wake(driverId);
-      this.live.publish(WAKE, { driverId });
-    });
+    this.transactions.afterCommit(() => this.live.publish(WAKE, { driverId }));
   }
 
   /** @throws DomainError NOT_FOUND */
@@ -74,7 +79,13 @@ export class DriverStream implements OnApplicationBootstrap, OnModuleDestroy {
         newest = BigInt(news.cursor);
         return news;
       },
-      subscribe: ({ wake }) => this.listen(driverId, wake),
+      subscribe: ({ wake }) =>
+        this.add(driverId, {
+          wake,
+          reached: (sequence) => {
+            if (BigInt(sequence) > newest) wake();
+          },
+        }),
     };
   }
 
@@ -124,16 +135,27 @@ export class DriverStream implements OnApplicationBootstrap, OnModuleDestroy {
     return { events, cursor };
   }
 
-  private listen(driverId: string, wake: () => void): () => void {
-    const listeners = this.listeners.get(driverId) ?? new Set();
-    this.listeners.set(driverId, listeners.add(wake));
+  private add(driverId: string, follower: Follower): () => void {
+    const ofDriver = this.followers.get(driverId) ?? new Set();
+    this.followers.set(driverId, ofDriver.add(follower));
     return () => {
-      listeners.delete(wake);
-      if (listeners.size === 0) this.listeners.delete(driverId);
+      ofDriver.delete(follower);
+      if (ofDriver.size === 0) this.followers.delete(driverId);
     };
   }
 
   private wake(driverId: string): void {
-    for (const wake of this.listeners.get(driverId) ?? []) wake();
+    for (const follower of this.followers.get(driverId) ?? []) follower.wake();
+  }
+
+  /** Wake-ups may be lost. One question for all drivers: thousands of streams that asked would leave no connection free. */
+  private async wakeMissed(): Promise<void> {
+    if (this.followers.size === 0) return;
+    const newest = await this.dataSource.query<{ id: string; sequence: string }[]>(
+      'SELECT driver_id AS id, stream_sequence AS sequence FROM availability WHERE driver_id = ANY($1)',
+      [[...this.followers.keys()]],
+    );
+    for (const { id, sequence } of newest)
+      for (const follower of this.followers.get(id) ?? []) follower.reached(sequence);
   }
 }

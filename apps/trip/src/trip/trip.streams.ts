@@ -54,9 +54,8 @@ export class TripStreams implements OnModuleInit, OnApplicationBootstrap, OnModu
     for (const unsubscribe of this.unsubscribe) unsubscribe();
   }
 
-  /** Wakes whoever follows the trip, here even without the broker. Call it after the commit. */
+  /** Wakes whoever follows the trip. Call it after the commit. */
   announce(tripId: string): void {
-    this.wake(tripId);
     this.live.publish(WAKE_UP, { tripId });
   }
 
@@ -74,7 +73,6 @@ export class TripStreams implements OnModuleInit, OnApplicationBootstrap, OnModu
     let newest = trip;
     return {
       principal,
-      isLookedAfter: true,
       read: async (cursor) => {
         // A cursor from beyond the trip's end is another trip's: start anew instead of waiting for ever.
         const isOurs = cursor !== null && Number(cursor) <= newest.sequence;
