@@ -19,7 +19,7 @@ export default defineConfig({
   test: {
     globals: true,
     reporters: ['default', 'json'],
-    // Nx already runs as many projects at once as the machine has cores.
+    // `npm test` keeps the cores busy as it is.
     fileParallelism: false,
     // Nest, TypeORM and Fastify take longer to load than most files to run: all files of a run share them.
     isolate: false,

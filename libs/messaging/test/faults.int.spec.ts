@@ -55,6 +55,9 @@ it('keeps events in the outbox while the relay is paused, and publishes them aft
 it('publishes what is in the outbox before it stops, paused or not', async () => {
   const replica = await pair.startTrip();
   await trip.stop();
+  // The partitions are its own now.
+  const before = await publish(replica);
+  await eventually(async () => expect(await effectsOf(passenger)).toContain(before));
   replica.app.get(FaultSwitches).switchRelay(false);
   const id = await publish(replica);
   await replica.stop();

@@ -82,9 +82,9 @@ it('keeps in the outbox, in order, what a full queue doesn’t take, and never l
     timeoutMs: 40_000,
   });
   await eventually(async () => expect(await outboxOf(trip)).toEqual([]), { timeoutMs: 40_000 });
-  await passenger.stop();
   // A quorum queue tells its depth once a second.
   await eventually(async () => expect(await queueDepth(pair.broker, QUEUE)).toBe(0));
+  await passenger.stop();
   // The other consumer has everything, some of it more than once: its inbox sees to that.
   await eventually(async () => expect(await queueDepth(pair.broker, OTHERS)).toBeGreaterThanOrEqual(written.length));
 }, 90_000);
