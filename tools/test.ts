@@ -25,13 +25,11 @@ const isPlatform = process.argv.includes('--platform');
 const CHECKS = ['lint-all', 'typecheck-all'];
 const SUITES = isPlatform ? ['platform'] : ['test', 'integration', 'e2e'];
 const TARGETS = isPlatform ? SUITES : [...CHECKS, ...SUITES];
-/** What Nx runs side by side, one task after the other in each. The journeys take longest, and Nx by itself begins them last. */
-const LANES = isPlatform ? [[]] : [['--projects=e2e'], ['--exclude=e2e']];
 const RESULTS = join(ROOT, 'dist', 'results');
 
 const startedAtMs = performance.now();
 const out = new Output();
-const running = new Set<ChildProcess>();
+let nx: ChildProcess | null = null;
 let stopRuntime: () => Promise<void> = () => Promise.resolve();
 let interrupted = false;
 
@@ -40,16 +38,15 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     if (interrupted) return;
     interrupted = true;
     out.line(`${signal}: ending the tests`);
-    // The whole groups: Nx, its tasks and what these have started.
-    for (const { pid } of running) if (pid) process.kill(-pid, 'SIGTERM');
+    // The whole group: Nx, its tasks and what these have started.
+    if (nx?.pid) process.kill(-nx.pid, 'SIGTERM');
   });
 }
 
 /** Runs Nx with its output shown as it comes; answers its exit code and what it printed. */
 function runNx(args: string[], env: NodeJS.ProcessEnv): Promise<{ code: number; printed: string }> {
   const child = spawn('nx', args, { cwd: ROOT, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
-  running.add(child);
-  child.on('close', () => running.delete(child));
+  nx = child;
   let printed = '';
   for (const stream of [child.stdout, child.stderr]) {
     createInterface({ input: stream }).on('line', (line) => {
@@ -81,16 +78,9 @@ async function run(): Promise<boolean> {
   }
   const runtime = await out.step('servers', startServers);
   const env = { ...toolEnvironment(), CABSTAND_TEST_RUNTIME: JSON.stringify(runtime), FORCE_COLOR: '0' };
-  const runMany = (targets: string[], ...args: string[]) =>
-    runNx(['run-many', `--targets=${targets.join(',')}`, '--output-style=static', '--nxBail=false', ...args], env);
-  const ended = [];
-  if (!interrupted) ended.push(await runMany(['build']));
-  if (ended.every(({ code }) => code === 0) && !interrupted) {
-    const parallel = LANES.length > 1 ? ['--parallel=1'] : [];
-    ended.push(...(await Promise.all(LANES.map((lane) => runMany(TARGETS, ...lane, ...parallel)))));
-  }
-  const printed = ended.map((one) => one.printed).join('');
-  const code = Math.max(0, ...ended.map((one) => one.code));
+  const nothing = { code: 0, printed: '' };
+  const args = ['run-many', `--targets=${TARGETS.join(',')}`, '--output-style=static', '--nxBail=false'];
+  const { code, printed } = interrupted ? nothing : await runNx(args, env);
   await out.step('servers', async () => {
     await stopRuntime();
     return { what: 'stopped', value: null };
