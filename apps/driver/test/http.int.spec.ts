@@ -64,8 +64,12 @@ describe('the own account', () => {
     expect(changed).toMatchObject({ status: 200, body: { ...change, status: 'online' } });
     const nothing = await platform.call<DriverView>('PATCH', '/v1/drivers/me', { as: driver, body: {} });
     expect(nothing).toMatchObject({ status: 200, body: change });
-    const exported = await platform.call('GET', '/v1/drivers/me/export', { as: driver });
-    expect(exported).toMatchObject({ status: 200, body: { profile: { email: driver.email }, position: PICKUP } });
+    // Positions are stored a moment after they were heard.
+    const exported = await eventually(async () => {
+      const answer = await platform.call('GET', '/v1/drivers/me/export', { as: driver });
+      expect(answer).toMatchObject({ status: 200, body: { profile: { email: driver.email }, position: PICKUP } });
+      return answer;
+    });
     expect(exported.body).toMatchObject({ sessions: [{ endedAt: null }] });
     expect(JSON.stringify(exported.body)).not.toContain('argon2');
 
