@@ -71,15 +71,18 @@ it('lets 50 trips want one driver, and one reservation come of it', async () => 
   const passengers = await people(50, () => newPassenger(platform.urls));
   const driver = await newDriver(platform.urls, place.pickup);
   const trips = await Promise.all(passengers.map(({ api }) => requestInsistently(api, place)));
-  const { tripId, offerId } = await untilOffered(driver.api);
+  let offer = await untilOffered(driver.api);
   const standing = async () => {
     const { offers } = await knowledgeOf(platform);
     return offers.filter(
       ({ driver_id, status }) => driver_id === driver.id && (status === 'open' || status === 'accepted'),
     );
   };
-  expect(await standing()).toHaveLength(1);
-  await driver.api.accept(offerId);
+  expect((await standing()).length).toBeLessThanOrEqual(1);
+  // On a busy machine an offer may be over before it is accepted; then another of the trips is offered.
+  while ((await orRefused(driver.api.accept(offer.offerId))) instanceof ApiError)
+    offer = await untilOffered(driver.api);
+  const { tripId } = offer;
   await untilTrip(driver.api, tripId, 'accepted');
   expect(await standing()).toHaveLength(1);
   expect((await driver.api.trips()).items.map(({ id }) => id)).toEqual([tripId]);
