@@ -83,7 +83,7 @@ export function MapCanvas({
     });
     made.touchZoomRotate.disableRotation();
     made.addControl(new NavigationControl({ showCompass: false }), 'top-right');
-    overlay.current = new MapboxOverlay({ layers: [] });
+    overlay.current = new MapboxOverlay({ layers: [], deviceProps: { webgl: { antialias: !drawsInSoftware() } } });
     made.addControl(overlay.current);
     made.on('click', ({ lngLat }) => tellClick(pointOf(lngLat)));
     made.on('moveend', () => tellCentre(pointOf(made.getCenter())));
@@ -134,6 +134,15 @@ function useFrames(map: MapLibre | null, overlay: RefObject<MapboxOverlay | null
     });
     return () => cancelAnimationFrame(frame);
   }, [map, overlay, draw]);
+}
+
+/** Where the browser draws in software, smooth edges would cost a third of the frames. */
+function drawsInSoftware(): boolean {
+  const gl = document.createElement('canvas').getContext('webgl2');
+  const names = gl?.getExtension('WEBGL_debug_renderer_info');
+  return /swiftshader|llvmpipe|software|basic render/i.test(
+    String(names && gl?.getParameter(names.UNMASKED_RENDERER_WEBGL)),
+  );
 }
 
 const styleOf = (url: string | null, theme: Theme) => url ?? offlineStyle(theme);
