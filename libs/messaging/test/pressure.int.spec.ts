@@ -62,8 +62,9 @@ it('keeps in the outbox, in order, what a full queue doesn’t take, and never l
   await shrink(QUEUE, 2_000);
   trip = await pair.startTrip();
   const written: string[] = [];
-  for (let i = 0; i < 30; i++) await expectQuick(async () => written.push(await publish(trip)));
   await eventually(async () => {
+    // A quorum queue takes what is under way before it has said that it is full, however much that is.
+    if ((await outboxOf(trip)).length <= 5) await expectQuick(async () => written.push(await publish(trip)));
     const rows = await outboxOf(trip);
     expect(rows.length).toBeGreaterThan(5);
     expect(rows.every(({ refused_at }) => refused_at instanceof Date)).toBe(true);
