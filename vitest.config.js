@@ -33,7 +33,7 @@ export default defineConfig({
       /** Pure functions, no I/O. */
       suite('unit', 5_000, {
         include: ['**/*.spec.ts'],
-        exclude: [...NO_TESTS, '**/*.{int,e2e,platform,soak}.spec.ts'],
+        exclude: [...NO_TESTS, '**/*.{int,e2e,platform,alone}.spec.ts'],
       }),
       /** Real PostgreSQL and RabbitMQ. */
       suite('integration', 60_000, { include: ['**/*.int.spec.ts'], ...withServers }),
@@ -41,8 +41,8 @@ export default defineConfig({
       suite('e2e', 60_000, { include: ['**/*.e2e.spec.ts'], ...withServers }),
       /** The same with faults that take long or need root: for `npm run test:platform`. */
       suite('platform', 300_000, { include: ['**/*.platform.spec.ts'], ...withServers }),
-      /** What wants a machine to itself, behind a target of its own: `npx nx run e2e:soak`. */
-      suite('soak', 300_000, { include: ['**/*.soak.spec.ts'], ...withServers }),
+      /** What wants the machine to itself: last in `npm run test:platform`. */
+      suite('alone', 300_000, { include: ['**/*.alone.spec.ts'], ...withServers }),
     ],
   },
 });

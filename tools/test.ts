@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import {
   ensureChromium,
+  ensureContainerTools,
   ensurePromtool,
   removeStaleTestRuntimes,
   ROOT,
@@ -23,7 +24,7 @@ import { bold, dim, green, Output, red, seconds, toolEnvironment } from './runti
 
 const isPlatform = process.argv.includes('--platform');
 const CHECKS = ['lint-all', 'typecheck-all'];
-const SUITES = isPlatform ? ['platform'] : ['test', 'integration', 'e2e'];
+const SUITES = isPlatform ? ['platform', 'alone'] : ['test', 'integration', 'e2e'];
 const TARGETS = isPlatform ? SUITES : [...CHECKS, ...SUITES];
 const RESULTS = join(ROOT, 'dist', 'results');
 
@@ -73,6 +74,7 @@ async function run(): Promise<boolean> {
   const tasks = await tasksOf(TARGETS);
   if (isPlatform) {
     await out.step('alerts', async () => ({ what: await ensurePromtool((line) => out.line(line)), value: null }));
+    await out.step('tools', async () => ({ what: await ensureContainerTools((line) => out.line(line)), value: null }));
   } else {
     await out.step('browser', async () => ({ what: await ensureChromium((line) => out.line(line)), value: null }));
   }

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { asRoot } from '../install.ts';
+import { asRoot, canInstallPackages, installPackages } from '../install.ts';
 
 /** Debian's packages, each with a program that tells whether it is there. */
 const CONTAINERS = {
@@ -34,3 +34,12 @@ export function whyNoContainers(): string | null {
 }
 
 export const whyNoProxy = (): string | null => (isThere(PROXY.nginx) ? null : 'apt-get install nginx');
+
+/** Installs what the tests of images and of the balancer run, where that is possible; answers how things stand with it. */
+export async function ensureContainerTools(say: (line: string) => void): Promise<string> {
+  const missing = missingOf({ ...CONTAINERS, ...PROXY });
+  if (missing.length === 0) return 'podman, buildah, mmdebstrap and nginx are there';
+  if (!canInstallPackages()) return `no ${missing.join(', ')}: tests that need them are not run`;
+  await installPackages(missing, missing.includes('nginx') ? ['nginx.service'] : [], say);
+  return `installed ${missing.join(', ')}`;
+}
