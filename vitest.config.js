@@ -33,13 +33,15 @@ export default defineConfig({
       /** Pure functions, no I/O. */
       suite('unit', 5_000, {
         include: ['**/*.spec.ts'],
-        exclude: [...NO_TESTS, '**/*.{int,e2e,platform,alone}.spec.ts'],
+        exclude: [...NO_TESTS, '**/*.{int,e2e,attacks,platform,alone}.spec.ts'],
       }),
       /** Real PostgreSQL and RabbitMQ. */
       suite('integration', 60_000, { include: ['**/*.int.spec.ts'], ...withServers }),
       /** Journeys over running services. */
       suite('e2e', 60_000, { include: ['**/*.e2e.spec.ts'], ...withServers }),
-      /** The same with faults that take long or need root: for `npm run test:platform`. */
+      /** What `npx nx run security:all` counts as attacks, each on a service that runs. */
+      suite('attacks', 60_000, { include: ['**/*.attacks.spec.ts'], ...withServers }),
+      /** Journeys with faults that take long or need root: for `npm run test:platform`. */
       suite('platform', 300_000, { include: ['**/*.platform.spec.ts'], ...withServers }),
       /** What wants the machine to itself: last in `npm run test:platform`. */
       suite('alone', 300_000, { include: ['**/*.alone.spec.ts'], ...withServers }),

@@ -18,22 +18,22 @@ export const SPEC_CLASSES: readonly SpecClass[] = [
   {
     name: 'tokens',
     about: 'forged, borrowed, stripped, oversized and ambiguous access tokens, at each of the three services',
-    files: ['passenger', 'driver', 'trip'].map((app) => `apps/${app}/test/token-attacks.int.spec.ts`),
+    files: ['passenger', 'driver', 'trip'].map((app) => `apps/${app}/test/tokens.attacks.spec.ts`),
   },
   {
     name: 'sessions',
     about: 'stolen, replayed, swapped and outlived refresh tokens, cookies and sessions',
-    files: ['apps/e2e/test/session-attacks.e2e.spec.ts'],
+    files: ['apps/e2e/test/sessions.attacks.spec.ts'],
   },
   {
     name: 'request smuggling',
     about: 'requests that servers have framed differently, byte by byte over sockets: one answer, and hung up',
-    files: ['libs/service-defaults/test/smuggling.int.spec.ts'],
+    files: ['libs/service-defaults/test/smuggling.attacks.spec.ts'],
   },
   {
     name: 'resources',
     about: 'slow, endless, deep, wide and many: connections, headers, bodies, streams',
-    files: ['libs/service-defaults/test/resources.int.spec.ts'],
+    files: ['libs/service-defaults/test/resources.attacks.spec.ts'],
   },
 ];
 
@@ -57,9 +57,8 @@ async function runSpec(file: string): Promise<Verdict[]> {
   if (!existsSync(join(ROOT, file))) return [{ attack: file, broken: 'is not there' }];
   const folder = mkdtempSync(join(tmpdir(), 'cabstand-security-'));
   const output = join(folder, 'results.json');
-  const kind = file.includes('.e2e.') ? 'e2e' : 'integration';
   const vitest = join(ROOT, 'node_modules', 'vitest', 'vitest.mjs');
-  const args = [vitest, 'run', '--project', kind, file, '--outputFile', output];
+  const args = [vitest, 'run', '--project', 'attacks', file, '--outputFile', output];
   const child = spawn(process.execPath, args, { cwd: ROOT, stdio: 'ignore' });
   await once(child, 'exit');
   try {
