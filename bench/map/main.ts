@@ -1,4 +1,7 @@
-/** `npx nx run bench:map`: frames a second of the operator page's map in Chromium, drawn in software, while cabs move. */
+/**
+ * `npx nx run bench:map`: frames a second of the operator page's map in Chromium, drawn in software, while cabs move, and
+ * how soon each page shows what it is for to somebody who was never there.
+ */
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -58,10 +61,26 @@ const framesIn = (ms: number) => `new Promise((resolve) => {
   });
 })`;
 
+const PAGES = ['/', '/ride', '/drive'] as const;
+const VIEWPORT = { width: 1280, height: 800 };
+
+/** Until its heading, and what is said and asked below it, can be read; and until its map is drawn. */
+async function visit(path: string): Promise<{ viewMs: number; mapMs: number }> {
+  const context = await browser.newContext({ viewport: VIEWPORT });
+  const page = await context.newPage();
+  const startedAt = performance.now();
+  await page.goto(webUrl + path, { waitUntil: 'commit' });
+  await page.getByRole('heading', { level: 1 }).waitFor();
+  const viewMs = performance.now() - startedAt;
+  await page.locator('.map-canvas[data-ready]').waitFor();
+  const mapMs = performance.now() - startedAt;
+  await context.close();
+  return { viewMs, mapMs };
+}
+
 async function open(): Promise<Page> {
-  const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
+  const page = await browser.newPage({ viewport: VIEWPORT });
   page.setDefaultTimeout(120_000);
-  while (!(await fetch(`${webUrl}/livez`).catch(() => null))) await delay(50);
   await page.goto(webUrl);
   await page.getByRole('button', { name: 'Sign in as operator' }).click();
   await page.locator('.figure strong', { hasText: String(drivers) }).waitFor();
@@ -70,7 +89,16 @@ async function open(): Promise<Page> {
 }
 
 const rates: number[] = [];
+const visits = PAGES.map((path) => ({ path, viewMs: [] as number[], mapMs: [] as number[] }));
 try {
+  while (!(await fetch(`${webUrl}/livez`).catch(() => null))) await delay(50);
+  for (let round = 0; round < Number(values.rounds); round++) {
+    for (const { path, viewMs, mapMs } of visits) {
+      const visited = await visit(path);
+      viewMs.push(visited.viewMs);
+      mapMs.push(visited.mapMs);
+    }
+  }
   const page = await open();
   for (let round = 0; round < Number(values.rounds); round++)
     rates.push(await page.evaluate<number>(framesIn(Number(values.seconds) * 1_000)));
@@ -78,6 +106,12 @@ try {
   await end();
 }
 console.log(`${describeMachine(here)}; seed ${output.seed}\n`);
-const figures = [figure(`${drivers} moving drivers`, 'frames/s', rates, { atLeast: 30, aim: 60 })];
+const figures = [
+  figure(`${drivers} moving drivers`, 'frames/s', rates, { atLeast: 30, aim: 60 }),
+  ...visits.flatMap(({ path, viewMs, mapMs }) => [
+    figure(`first view of ${path}`, 'ms', viewMs, { atMost: 1_500 }),
+    figure(`map of ${path}`, 'ms', mapMs),
+  ]),
+];
 printFigures(figures);
 conclude(figures, here, output);

@@ -59,6 +59,31 @@ it('signs the operator in, keeps no token where a script finds it, and shows dri
   await untilFigure('Drivers online', '0');
 });
 
+it('colours the areas where cabs stand, in either theme', async () => {
+  const { api } = await newDriver(operated.platform.urls, NEAR_PICKUP);
+  await untilFigure('Drivers online', '1');
+  const areas = page.getByText('Supply and demand by area');
+  /** The next one that stays as it is. */
+  const pictureAfter = (last: Buffer) =>
+    eventually(async () => {
+      const picture = await mapPicture();
+      expect([picture.equals(last), picture.equals(await mapPicture())]).toEqual([false, true]);
+      return picture;
+    }, PATIENCE);
+  await areas.click();
+  const plain = await pictureAfter(Buffer.of());
+  await areas.click();
+  const coloured = await pictureAfter(plain);
+  await page.emulateMedia({ colorScheme: 'dark' });
+  const dark = await pictureAfter(coloured);
+  await areas.click();
+  await pictureAfter(dark);
+  await areas.click();
+  await page.emulateMedia({ colorScheme: 'light' });
+  await api.goOffline();
+  await untilFigure('Drivers online', '0');
+});
+
 it('follows a trip’s messages over three services', async () => {
   const { urls } = operated.platform;
   const [passenger, driver] = [await newPassenger(urls), await newDriver(urls, NEAR_PICKUP)];

@@ -1,11 +1,11 @@
 import type { Layer } from '@deck.gl/core';
-import { LineLayer, PolygonLayer, ScatterplotLayer } from '@deck.gl/layers';
-import { cellToBoundary, latLngToCell } from 'h3-js';
+import { LineLayer, ScatterplotLayer } from '@deck.gl/layers';
 import { useCallback, useMemo, useRef } from 'react';
 import type { Trip } from '../api/client.ts';
 import { useTheme, type Theme } from '../layout/theme.ts';
 import { MapCanvas } from '../map/map-canvas.tsx';
 import type { DriverStatus, Fleet } from './fleet.ts';
+import { Hexagons } from './hexagons.tsx';
 
 type Colour = [number, number, number];
 
@@ -14,17 +14,6 @@ const CABS: Record<Theme, Record<DriverStatus, Colour>> = {
   light: { free: [19, 113, 58], offered: [179, 98, 0], 'on-trip': [11, 87, 194] },
   dark: { free: [111, 209, 150], offered: [255, 198, 41], 'on-trip': [138, 184, 255] },
 };
-const DEMAND: Colour = [190, 60, 150];
-const SUPPLY: Colour = [19, 140, 90];
-/** Hexagons of some 5 km²: an operator sees pickups to about a kilometre. */
-const HEXAGON = 7;
-const HEXAGONS_EVERY_MS = 2_000;
-
-interface Hexagon {
-  boundary: [number, number][];
-  demand: number;
-  supply: number;
-}
 
 interface OperatorMapProps {
   fleet: Fleet;
@@ -38,21 +27,20 @@ export default function OperatorMap({ fleet, trips, hasHexagons, chosen }: Opera
   const theme = useTheme();
   const cabs = useMemo(() => new Cabs(fleet, CABS[theme]), [fleet, theme]);
   const ways = useMemo(() => wayLayers(trips, chosen, theme), [trips, chosen, theme]);
-  const hexagons = useRef<{ atMs: number; layer: Layer } | null>(null);
-  const drawn = useRef({ atMs: 0, ways, hasHexagons });
+  const drawn = useRef({ atMs: 0, ways });
   const draw = useCallback(
     (nowMs: number): Layer[] | null => {
-      const { atMs, ...last } = drawn.current;
-      if (fleet.isStill(atMs) && last.ways === ways && last.hasHexagons === hasHexagons) return null;
-      drawn.current = { atMs: nowMs, ways, hasHexagons };
-      if (!hasHexagons) hexagons.current = null;
-      else if (!hexagons.current || nowMs - hexagons.current.atMs > HEXAGONS_EVERY_MS)
-        hexagons.current = { atMs: nowMs, layer: hexagonLayer(hexagonsOf(fleet, trips, nowMs)) };
-      return [...(hexagons.current ? [hexagons.current.layer] : []), ...ways, cabs.layerAt(nowMs)];
+      if (fleet.isStill(drawn.current.atMs) && drawn.current.ways === ways) return null;
+      drawn.current = { atMs: nowMs, ways };
+      return [...ways, cabs.layerAt(nowMs)];
     },
-    [fleet, trips, hasHexagons, ways, cabs],
+    [fleet, ways, cabs],
   );
-  return <MapCanvas draw={draw} zoom={12} />;
+  return (
+    <MapCanvas draw={draw} zoom={12}>
+      {hasHexagons && <Hexagons fleet={fleet} trips={trips} />}
+    </MapCanvas>
+  );
 }
 
 /** The cabs' places and colours in two arrays that go to the graphics card as they are. */
@@ -141,35 +129,3 @@ function wayLayers(trips: Trip[], chosen: string | null, theme: Theme): Layer[] 
     ),
   ];
 }
-
-function hexagonsOf(fleet: Fleet, trips: Trip[], nowMs: number): Hexagon[] {
-  const cells = new Map<string, Hexagon>();
-  const cellAt = (lat: number, lng: number) => {
-    const cell = latLngToCell(lat, lng, HEXAGON);
-    const known = cells.get(cell);
-    if (known) return known;
-    const made = { boundary: cellToBoundary(cell, true), demand: 0, supply: 0 } as Hexagon;
-    cells.set(cell, made);
-    return made;
-  };
-  fleet.each(nowMs, (_, lng, lat, status) => {
-    if (status === 'free') cellAt(lat, lng).supply++;
-  });
-  for (const { pickup, status } of trips) if (status === 'requested') cellAt(pickup.lat, pickup.lng).demand++;
-  return [...cells.values()];
-}
-
-/** Where more wait than cabs are free, it is demand's colour; the more, the stronger. */
-const hexagonLayer = (data: Hexagon[]): Layer =>
-  new PolygonLayer<Hexagon>({
-    id: 'hexagons',
-    data,
-    getPolygon: ({ boundary }) => boundary,
-    getFillColor: ({ demand, supply }) => [
-      ...(demand > supply ? DEMAND : SUPPLY),
-      Math.min(150, 30 + 25 * Math.abs(demand - supply)),
-    ],
-    getLineColor: [120, 130, 145, 120],
-    getLineWidth: 1,
-    lineWidthUnits: 'pixels',
-  });
