@@ -17,7 +17,15 @@ import { DispatchSettings } from './dispatch-settings.ts';
 import { DriverStream } from '../stream/driver-stream.ts';
 import { afterTripFact, isOver, nextLook, nextStep, offerExpiry } from './dispatch.machine.ts';
 import { DriversFreed } from './drivers-freed.ts';
-import { lockDispatch, lockOpenOffer, saveDispatch, type HeldDispatch, type HeldOffer } from './locks.ts';
+import {
+  lockDispatch,
+  lockOpenOffer,
+  lockOrMakeDispatch,
+  saveDispatch,
+  timeOf,
+  type HeldDispatch,
+  type HeldOffer,
+} from './locks.ts';
 import { Matching } from './matching.ts';
 import { toOfferView } from './offer.dto.ts';
 import { Offer } from './offer.entity.ts';
@@ -74,15 +82,15 @@ export class DispatchService {
    */
   async heard(tx: EntityManager, fact: TripFact): Promise<string[]> {
     // A fact may overtake the request: then the row is a tombstone that keeps the request from starting a search.
-    await tx.query(
-      `INSERT INTO dispatches (trip_id, status, trip_status, trip_sequence, deadline_at, look_at)
-       VALUES ($1, $2, $3, 0, clock_timestamp(), clock_timestamp()) ON CONFLICT DO NOTHING`,
-      [fact.tripId, afterTripFact('searching', fact.status), fact.status],
+    const dispatch = await lockOrMakeDispatch(tx, fact.tripId, () =>
+      tx.query(
+        `INSERT INTO dispatches (trip_id, status, trip_status, trip_sequence, deadline_at, look_at)
+         VALUES ($1, $2, $3, 0, clock_timestamp(), clock_timestamp()) ON CONFLICT DO NOTHING`,
+        [fact.tripId, afterTripFact('searching', fact.status), fact.status],
+      ),
     );
-    const held = await lockDispatch(tx, fact.tripId);
-    const { dispatch } = held;
-    const offer = await lockOpenOffer(tx, { tripId: fact.tripId });
-    if (offer) await this.endOffer(tx, { ...held, offer }, 'withdraw');
+    const offer = dispatch.status === 'offered' ? await lockOpenOffer(tx, { tripId: fact.tripId }) : null;
+    if (offer) await this.endOffer(tx, { dispatch, offer, now: await timeOf(tx) }, 'withdraw');
     dispatch.status = afterTripFact(dispatch.status, fact.status);
     const isNews = fact.sequence > dispatch.tripSequence;
     if (isNews) Object.assign(dispatch, { tripStatus: fact.status, tripSequence: fact.sequence });

@@ -7,10 +7,16 @@ import { Offer } from './offer.entity.ts';
 // Every transaction locks in this order: dispatch → offer → availability → driver → sessions. Whoever starts
 // from a driver has to find the dispatch first; that is what `lockDriver` is for.
 
-/** A locked dispatch, and the database's time after the lock was got: replicas' clocks don't decide. */
+/** A locked dispatch, and the database's time after the lock was got. */
 export interface HeldDispatch {
   dispatch: Dispatch;
   now: Date;
+}
+
+/** Replicas' clocks don't decide. */
+export async function timeOf(tx: EntityManager): Promise<Date> {
+  const [{ now }] = await tx.query<[{ now: Date }]>('SELECT clock_timestamp() AS now');
+  return now;
 }
 
 export async function lockDispatch(tx: EntityManager, tripId: string): Promise<HeldDispatch> {
@@ -25,14 +31,26 @@ export async function tryLockDispatch(
   tripId: string,
   whenLocked: 'wait' | 'skip',
 ): Promise<HeldDispatch | null> {
-  const dispatch = await tx.findOne(Dispatch, {
+  const dispatch = await lockRow(tx, tripId, whenLocked);
+  return dispatch && { dispatch, now: await timeOf(tx) };
+}
+
+/** Locks the trip's dispatch, without asking for the time; `make` inserts it where there is none. */
+export async function lockOrMakeDispatch(
+  tx: EntityManager,
+  tripId: string,
+  make: () => Promise<unknown>,
+): Promise<Dispatch> {
+  let dispatch: Dispatch | null;
+  while (!(dispatch = await lockRow(tx, tripId, 'wait'))) await make();
+  return dispatch;
+}
+
+const lockRow = (tx: EntityManager, tripId: string, whenLocked: 'wait' | 'skip') =>
+  tx.findOne(Dispatch, {
     where: { tripId },
     lock: { mode: 'pessimistic_write', ...(whenLocked === 'skip' ? { onLocked: 'skip_locked' as const } : {}) },
   });
-  if (!dispatch) return null;
-  const [{ now }] = await tx.query<[{ now: Date }]>('SELECT clock_timestamp() AS now');
-  return { dispatch, now };
-}
 
 /** Writes what changes in a dispatch after its request; without the SELECT that TypeORM's `save` would do first. */
 export async function saveDispatch(tx: EntityManager, dispatch: Dispatch): Promise<void> {

@@ -138,8 +138,10 @@ export class DriverService {
 
   /** A passenger rated the driver. */
   async rated(tx: EntityManager, driverId: string, stars: number): Promise<void> {
-    await tx.increment(Driver, { id: driverId }, 'starsTotal', stars);
-    await tx.increment(Driver, { id: driverId }, 'ratingsCount', 1);
+    await tx.query(
+      'UPDATE drivers SET stars_total = stars_total + $2, ratings_count = ratings_count + 1 WHERE id = $1',
+      [driverId, stars],
+    );
   }
 
   /** The last lock but the sessions': whoever needs availability has it by now. */

@@ -200,12 +200,14 @@ export class TripService {
     });
   }
 
-  private lock(tx: EntityManager, id: string): Promise<Trip | null> {
-    return tx.findOne(Trip, {
+  private async lock(tx: EntityManager, id: string): Promise<Trip | null> {
+    // findOne() would look for the id in a statement of its own before it reads the row.
+    const [trip] = await tx.find(Trip, {
       where: { id },
       relations: WITH_PEOPLE,
       lock: { mode: 'pessimistic_write', tables: ['trips'] },
     });
+    return trip ?? null;
   }
 
   /** Takes a locked trip to its next status. */
