@@ -3,6 +3,7 @@ export { bootstrap, startService, type AppModule, type RunningService, type Serv
 export { baseConfig, duration, loadConfig, port, wholeNumber, type BaseConfig } from './config.ts';
 export { Database, DatabaseModule, dataSourceOptions, type DatabaseOptions } from './database.ts';
 export { describeService } from './describe.ts';
+export { Followers } from './followers.ts';
 export { EventStreams, type StreamEvent, type StreamSettings, type StreamSource } from './event-stream.ts';
 export { forgetAnswersAbout, Idempotent } from './idempotency.ts';
 export { Jobs } from './jobs.ts';

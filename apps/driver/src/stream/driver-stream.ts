@@ -1,6 +1,6 @@
 import { Sessions, type Principal } from '@cabstand/auth';
 import { Live, Transactions } from '@cabstand/messaging';
-import { EventStreams, Jobs, type StreamEvent, type StreamSource } from '@cabstand/service-defaults';
+import { EventStreams, Followers, Jobs, type StreamEvent, type StreamSource } from '@cabstand/service-defaults';
 import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { z } from 'zod';
@@ -26,7 +26,7 @@ interface Follower {
 /** What drivers are told: written with what causes it, read by whichever replica holds the driver's stream. */
 @Injectable()
 export class DriverStream implements OnApplicationBootstrap, OnModuleDestroy {
-  private readonly followers = new Map<string, Set<Follower>>();
+  private readonly followers = new Followers<Follower>();
   private unsubscribe: () => void = () => undefined;
 
   constructor(
@@ -80,7 +80,7 @@ export class DriverStream implements OnApplicationBootstrap, OnModuleDestroy {
         return news;
       },
       subscribe: ({ wake }) =>
-        this.add(driverId, {
+        this.followers.add(driverId, {
           wake,
           reached: (sequence) => {
             if (BigInt(sequence) > newest) wake();
@@ -135,27 +135,18 @@ export class DriverStream implements OnApplicationBootstrap, OnModuleDestroy {
     return { events, cursor };
   }
 
-  private add(driverId: string, follower: Follower): () => void {
-    const ofDriver = this.followers.get(driverId) ?? new Set();
-    this.followers.set(driverId, ofDriver.add(follower));
-    return () => {
-      ofDriver.delete(follower);
-      if (ofDriver.size === 0) this.followers.delete(driverId);
-    };
-  }
-
   private wake(driverId: string): void {
-    for (const follower of this.followers.get(driverId) ?? []) follower.wake();
+    for (const follower of this.followers.of(driverId)) follower.wake();
   }
 
   /** Wake-ups may be lost. One question for all drivers: thousands of streams that asked would leave no connection free. */
   private async wakeMissed(): Promise<void> {
-    if (this.followers.size === 0) return;
+    const { ids } = this.followers;
+    if (ids.length === 0) return;
     const newest = await this.dataSource.query<{ id: string; sequence: string }[]>(
       'SELECT driver_id AS id, stream_sequence AS sequence FROM availability WHERE driver_id = ANY($1)',
-      [[...this.followers.keys()]],
+      [ids],
     );
-    for (const { id, sequence } of newest)
-      for (const follower of this.followers.get(id) ?? []) follower.reached(sequence);
+    for (const { id, sequence } of newest) for (const follower of this.followers.of(id)) follower.reached(sequence);
   }
 }

@@ -1,7 +1,7 @@
 import type { Principal } from '@cabstand/auth';
 import { DriverMoved } from '@cabstand/contracts';
 import { Live } from '@cabstand/messaging';
-import { EventStreams, Jobs, type StreamEvent, type StreamSource } from '@cabstand/service-defaults';
+import { EventStreams, Followers, Jobs, type StreamEvent, type StreamSource } from '@cabstand/service-defaults';
 import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { DataSource, MoreThan } from 'typeorm';
@@ -29,7 +29,7 @@ interface Follower {
  */
 @Injectable()
 export class TripStreams implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy {
-  private readonly followers = new Map<string, Set<Follower>>();
+  private readonly followers = new Followers<Follower>();
   private unsubscribe: (() => void)[] = [];
 
   constructor(
@@ -84,7 +84,7 @@ export class TripStreams implements OnModuleInit, OnApplicationBootstrap, OnModu
       },
       allowed: () => tripPolicy.allows(principal, 'read', newest),
       subscribe: ({ wake, push }) =>
-        this.add(trip.id, {
+        this.followers.add(trip.id, {
           wake,
           reached: (sequence) => {
             if (sequence > newest.sequence) wake();
@@ -107,40 +107,28 @@ export class TripStreams implements OnModuleInit, OnApplicationBootstrap, OnModu
   }
 
   private readNewest(id: string): Promise<TripSnapshot[]> {
-    return this.dataSource.manager.find(TripSnapshot, {
-      where: { id },
-      relations: WITH_PEOPLE,
-      order: { sequence: 'DESC' },
-      take: 1,
-    });
+    // A snapshot has one passenger and one driver: a limit is as good as take, which would ask for the ids first.
+    const newestFirst = { where: { id }, relations: WITH_PEOPLE, order: { sequence: 'DESC' } } as const;
+    return this.dataSource.createQueryBuilder(TripSnapshot, 'snapshot').setFindOptions(newestFirst).limit(1).getMany();
   }
 
   private wake(tripId: string): void {
-    for (const follower of this.followers.get(tripId) ?? []) follower.wake();
+    for (const follower of this.followers.of(tripId)) follower.wake();
   }
 
   /** Wake-ups may be lost. One question for all trips: thousands of streams that asked would leave no connection free. */
   private async wakeMissed(): Promise<void> {
-    if (this.followers.size === 0) return;
+    const { ids } = this.followers;
+    if (ids.length === 0) return;
     const newest = await this.dataSource.query<{ id: string; sequence: number }[]>(
       'SELECT id, max(sequence) AS sequence FROM trip_history WHERE id = ANY($1) GROUP BY id',
-      [[...this.followers.keys()]],
+      [ids],
     );
-    for (const { id, sequence } of newest)
-      for (const follower of this.followers.get(id) ?? []) follower.reached(sequence);
+    for (const { id, sequence } of newest) for (const follower of this.followers.of(id)) follower.reached(sequence);
   }
 
   private moved(event: DriverMoved): void {
-    for (const follower of this.followers.get(event.tripId) ?? []) follower.moved(event);
-  }
-
-  private add(tripId: string, follower: Follower): () => void {
-    const ofTrip = this.followers.get(tripId) ?? new Set();
-    this.followers.set(tripId, ofTrip.add(follower));
-    return () => {
-      ofTrip.delete(follower);
-      if (ofTrip.size === 0) this.followers.delete(tripId);
-    };
+    for (const follower of this.followers.of(event.tripId)) follower.moved(event);
   }
 }
 
