@@ -112,6 +112,26 @@ it('passes a declined trip on to the next driver', async () => {
   await next.api.goOffline();
 });
 
+it('says where the device is, and nothing while the device does not', async () => {
+  const driver = kept(await driverPage(plain, NEAR_PICKUP));
+  await driver.getByText("This device's location").click();
+  await goOnline(driver);
+  await untilShown(driver, 'This device does not say where it is.');
+  const passenger = kept(await passengerPage(plain));
+  await requestRide(passenger);
+
+  const { lat, lng } = northOf(NEAR_PICKUP, 300);
+  await driver.context().grantPermissions(['geolocation']);
+  await driver.context().setGeolocation({ latitude: lat, longitude: lng });
+  await driver.reload();
+  await untilShown(driver, /^(3[89]|40)0 m$/);
+  await press(driver, 'Decline');
+  await press(passenger, 'Cancel the ride');
+  await press(passenger, 'Yes, cancel');
+  await untilShown(passenger, 'Ride cancelled');
+  await goOffline(driver);
+});
+
 it('tells the driver of an offer that the passenger has withdrawn', async () => {
   const driver = kept(await driverPage(plain, NEAR_PICKUP));
   await goOnline(driver);
@@ -204,6 +224,10 @@ it('works with the keyboard alone', async () => {
 });
 
 describe('every page', () => {
+  /** Of one passenger. */
+  let passenger: Page | undefined;
+  afterAll(() => passenger?.context().close());
+
   const cases: { name: string; page: () => Promise<Page> }[] = [
     { name: 'city', page: () => visited('/') },
     { name: 'ride-visitor', page: () => visited('/ride') },
@@ -211,9 +235,9 @@ describe('every page', () => {
     {
       name: 'ride-quote',
       page: async () => {
-        const page = await passengerPage(browser);
-        await quoteRide(page);
-        return page;
+        passenger ??= await passengerPage(browser);
+        await quoteRide(passenger);
+        return passenger;
       },
     },
     { name: 'ride-profile', page: () => part('Profile') },
@@ -221,7 +245,7 @@ describe('every page', () => {
     {
       name: 'drive-online',
       page: async () => {
-        const page = await driverPage(browser, NEAR_PICKUP);
+        const page = kept(await driverPage(browser, NEAR_PICKUP));
         await goOnline(page);
         return page;
       },
@@ -229,21 +253,21 @@ describe('every page', () => {
   ];
 
   async function visited(path: string): Promise<Page> {
-    const page = await browser.page();
+    const page = kept(await browser.page());
     await page.goto(path);
     await page.getByRole('heading', { level: 1 }).waitFor();
     return page;
   }
 
   async function part(name: string): Promise<Page> {
-    const page = await passengerPage(browser);
-    await page.getByRole('link', { name }).click();
-    await page.getByRole('heading', { name, level: 1 }).waitFor();
-    return page;
+    passenger ??= await passengerPage(browser);
+    await passenger.getByRole('link', { name }).click();
+    await passenger.getByRole('heading', { name, level: 1 }).waitFor();
+    return passenger;
   }
 
   it.each(cases)('$name is accessible, and fits phones and walls', async ({ name, page: opened }) => {
-    const page = kept(await opened());
+    const page = await opened();
     await page.locator('.map-canvas[data-ready]').waitFor();
     const look = async () => {
       await eventually(

@@ -26,6 +26,8 @@ export class Cab {
   #state: CabState = { at: whereLast(), headingDeg: undefined, trouble: null };
   #target: Point | null = null;
   #isFast = false;
+  /** The device was asked where it is, and has not said so yet. */
+  #isLost = false;
   #steppedAtMs = 0;
   #reportedAtMs = 0;
   #listeners = new Set<() => void>();
@@ -48,7 +50,8 @@ export class Cab {
 
   /** Runs until the signal. */
   run(mode: CabMode, signal: AbortSignal): void {
-    if (mode === 'device') this.#followDevice(signal);
+    this.#isLost = mode === 'device';
+    if (this.#isLost) this.#followDevice(signal);
     this.#steppedAtMs = Date.now();
     const timer = setInterval(() => this.#step(mode), STEP_MS);
     signal.addEventListener('abort', () => clearInterval(timer));
@@ -75,17 +78,23 @@ export class Cab {
     const watch = navigator.geolocation.watchPosition(
       ({ coords }) => {
         const at = rounded({ lat: coords.latitude, lng: coords.longitude });
+        this.#isLost = false;
         const isMoving = coords.heading !== null && !Number.isNaN(coords.heading);
         this.#set({ at, headingDeg: isMoving ? Math.floor(coords.heading! % 360) : undefined, trouble: null });
         if (Date.now() - this.#reportedAtMs >= STEP_MS) void this.#report();
       },
-      () => this.#set({ trouble: 'This device does not say where it is. Allow it, or simulate driving instead.' }),
+      () => {
+        this.#isLost = true;
+        this.#set({ trouble: 'This device does not say where it is. Allow it, or simulate driving instead.' });
+      },
       { enableHighAccuracy: true },
     );
     signal.addEventListener('abort', () => navigator.geolocation.clearWatch(watch));
   }
 
   async #report(): Promise<void> {
+    // Where the cab was last is not where it is.
+    if (this.#isLost) return;
     this.#reportedAtMs = Date.now();
     const { at, headingDeg: heading } = this.#state;
     const moving = heading === undefined ? {} : { headingDeg: heading };
