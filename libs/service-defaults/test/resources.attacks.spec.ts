@@ -29,11 +29,12 @@ describe('somebody who sends', () => {
   const attacks = resourceAttacks({ writePath: '/v1/notes', readPath: '/v1/notes', token: 'TOKEN' });
   test.each(attacks)(
     '$name is answered $status, and the next is served',
-    async ({ bytes: [head = '', ...rest], status }) => {
+    async ({ bytes: [head = '', ...rest], status, says = '' }) => {
       const bytes = [head.replace('TOKEN', token), ...rest];
       const { statuses, text, closed } = await exchange(service.url, bytes, 5_000);
       expect(statuses).toEqual([status]);
       expect(closed).toBe(true);
+      expect(text).toContain(says);
       if (status >= 400) expect(text).toMatch(/\r\ncontent-type: application\/problem\+json/i);
       expect((await read()).status).toBe(200);
       expect(({} as { isAdmin?: boolean }).isAdmin).toBeUndefined();
