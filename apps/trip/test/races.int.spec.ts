@@ -55,11 +55,14 @@ describe('P6', () => {
   it('never holds a driver to a trip that its passenger cancels at the same moment', async () => {
     const outcomes = await times(25, async (i) => {
       const [passenger, driver] = [await platform.person('passenger'), await platform.person('driver')];
+      await platform.introduce(passenger, driver);
       const trip = await platform.requestTrip(passenger);
       const cancel = () =>
         platform.call<TripView>('POST', `/v1/trips/${trip.id}/cancel`, { as: passenger, replica: i % 2 });
       const [cancelled] = await Promise.all([cancel(), platform.accept(driver, trip.id)]);
       expect(cancelled).toMatchObject({ status: 200, body: { status: 'cancelled', cancelledBy: 'passenger' } });
+      // Also when it waited for the one who accepted.
+      if (cancelled.body.driverId) expect(cancelled.body.driver).toMatchObject({ firstName: 'Grace' });
       // Whoever came first, the last word names the driver, who is free again by it.
       return eventually(() => {
         const last = platform.messages.of(trip.id).at(-1);

@@ -13,7 +13,7 @@ export interface HeldDispatch {
   now: Date;
 }
 
-/** Replicas' clocks don't decide. */
+/** The database's: replicas' clocks don't decide. */
 export async function timeOf(tx: EntityManager): Promise<Date> {
   const [{ now }] = await tx.query<[{ now: Date }]>('SELECT clock_timestamp() AS now');
   return now;
@@ -42,6 +42,7 @@ export async function lockOrMakeDispatch(
   make: () => Promise<unknown>,
 ): Promise<Dispatch> {
   let dispatch: Dispatch | null;
+  // READ COMMITTED sees what another transaction has made meanwhile: the second look finds one.
   while (!(dispatch = await lockRow(tx, tripId, 'wait'))) await make();
   return dispatch;
 }

@@ -5,6 +5,7 @@ import { page, positionOf, preparedFind, type Page, type PageQuery } from '@cabs
 import { Injectable, type Type } from '@nestjs/common';
 import { randomUUIDv7 } from 'node:crypto';
 import { DataSource, In, LessThan, type EntityManager } from 'typeorm';
+import { Driver } from '../people/driver.entity.ts';
 import { PeopleService } from '../people/people.service.ts';
 import type { Quote } from '../quote/quote.entity.ts';
 import { QuoteService } from '../quote/quote.service.ts';
@@ -207,6 +208,8 @@ export class TripService {
       relations: WITH_PEOPLE,
       lock: { mode: 'pessimistic_write', tables: ['trips'] },
     });
+    // After a wait for the lock PostgreSQL reads the trip again, and what it joined stays as it was before.
+    if (trip?.driverId && !trip.driver) trip.driver = await tx.findOneBy(Driver, { id: trip.driverId });
     return trip ?? null;
   }
 
