@@ -26,7 +26,7 @@ export class Cab {
   #state: CabState = { at: whereLast(), headingDeg: undefined, trouble: null };
   #target: Point | null = null;
   #isFast = false;
-  /** The device was asked where it is, and has not said so yet. */
+  /** Following the device, and it doesn't say where it is. */
   #isLost = false;
   #steppedAtMs = 0;
   #reportedAtMs = 0;
@@ -101,11 +101,16 @@ export class Cab {
     const points = [{ ...at, at: new Date().toISOString(), ...moving }];
     try {
       await answerOf(asDriver.accounts.POST('/v1/drivers/me/positions', { body: { points } }));
-      if (this.#state.trouble) this.#set({ trouble: null });
+      this.#tell(null);
     } catch {
       // The next report says it all again.
-      this.#set({ trouble: 'Your position does not get through: reconnecting…' });
+      this.#tell('Your position does not get through: reconnecting…');
     }
+  }
+
+  /** How a report went, which says nothing of a device that has fallen silent since. */
+  #tell(trouble: string | null): void {
+    if (!this.#isLost && trouble !== this.#state.trouble) this.#set({ trouble });
   }
 
   #set(news: Partial<CabState>): void {

@@ -24,7 +24,7 @@ setWorkerUrl(workerUrl);
 
 const MapContext = createContext<MapLibre | null>(null);
 
-/** The map that a marker or a control is on. */
+/** The map that a marker, a control or a layer is on. */
 export const useMap = (): MapLibre => {
   const map = useContext(MapContext);
   if (!map) throw new Error('this belongs on a map');
@@ -46,7 +46,7 @@ export interface MapCanvasProps {
   onClick?: (point: Point) => void;
   /** Told where the middle of the map is, at first and after every move. */
   onCentre?: (point: Point) => void;
-  /** Markers. */
+  /** Markers, and layers of the map's own. */
   children?: ReactNode;
 }
 

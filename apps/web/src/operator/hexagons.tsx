@@ -13,7 +13,7 @@ const SUPPLY = '#138c5a';
 /** Hexagons of some 5 km²: an operator sees pickups to about a kilometre. */
 const RESOLUTION = 7;
 const COUNT_EVERY_MS = 2_000;
-const ID = 'hexagons';
+const ID = 'cabstand-hexagons';
 const NONE: Hexagons = { type: 'FeatureCollection', features: [] };
 
 interface HexagonsProps {
@@ -30,7 +30,9 @@ export function Hexagons({ fleet, trips }: HexagonsProps) {
   const shown = useRef(NONE);
 
   const count = useEffectEvent(() => {
-    shown.current = hexagonsOf(fleet, trips, performance.now());
+    const counted = hexagonsOf(fleet, trips, performance.now());
+    if (JSON.stringify(counted) === JSON.stringify(shown.current)) return;
+    shown.current = counted;
     void map.getSource<GeoJSONSource>(ID)?.setData(shown.current);
   });
   useEffect(() => {
@@ -58,7 +60,7 @@ export function Hexagons({ fleet, trips }: HexagonsProps) {
     return () => {
       map.off('styledata', add);
       // The map may be gone already.
-      if (!map.style?.getLayer(ID)) return;
+      if (!map.getLayer(ID)) return;
       map.removeLayer(ID);
       map.removeSource(ID);
     };
