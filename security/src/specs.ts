@@ -63,7 +63,7 @@ async function runSpec(file: string): Promise<Verdict[]> {
   await once(child, 'exit');
   try {
     const { testResults } = JSON.parse(readFileSync(output, 'utf8')) as SpecResults;
-    return testResults.flatMap(({ status, message, assertionResults }) => [
+    const verdicts = testResults.flatMap(({ status, message, assertionResults }) => [
       ...assertionResults.map((test): Verdict => ({
         attack: test.fullName,
         broken: test.status === 'passed' ? undefined : (test.failureMessages[0] ?? test.status).slice(0, 400),
@@ -72,6 +72,7 @@ async function runSpec(file: string): Promise<Verdict[]> {
         ? [{ attack: file, broken: message.slice(0, 400) }]
         : []),
     ]);
+    return verdicts.length > 0 ? verdicts : [{ attack: file, broken: 'tried nothing' }];
   } catch (error) {
     return [{ attack: file, broken: `did not run: ${String(error)}` }];
   } finally {

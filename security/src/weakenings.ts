@@ -104,11 +104,6 @@ export const WEAKENINGS: readonly Weakening[] = [
     'createdAt: createdAt.toISOString(),',
     "createdAt: createdAt.toISOString(), passwordHash: '',",
   ]),
-  weakening('fuzzing from OpenAPI', 'a number that its column cannot hold', [
-    'apps/driver/src/position/position.service.ts',
-    'Math.fround(value)',
-    'value',
-  ]),
   weakening('fuzzing from OpenAPI', 'a refusal is left out of the document', [
     'libs/service-defaults/src/openapi.ts',
     "(['REQUEST_INVALID'] as const)",
@@ -125,8 +120,8 @@ export const WEAKENINGS: readonly Weakening[] = [
     [TRACE, "const route = request.routeOptions.url ?? 'unmatched';", 'const route = unescape(request.url);'],
     [
       'libs/service-defaults/src/logger.ts',
-      'pino.destination({ sync: true })',
-      "{ write: (line: string) => process.stdout.write(line.replaceAll('\\\\n', '\\n')) }",
+      'const output = pino.destination({ sync: true, minLength: 4_096, periodicFlush: 100 });',
+      "const output = { write: (line: string) => process.stdout.write(line.replaceAll('\\\\n', '\\n')), flushSync() {} };",
     ],
   ),
 ];
