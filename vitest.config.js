@@ -43,7 +43,7 @@ export default defineConfig({
       suite('attacks', 60_000, { include: ['**/*.attacks.spec.ts'], ...withServers }),
       /** Journeys with faults that take long or need root: for `npm run test:platform`. */
       suite('platform', 300_000, { include: ['**/*.platform.spec.ts'], ...withServers }),
-      /** What wants the machine to itself: last in `npm run test:platform`. */
+      /** What wants the machine to itself, and has it in `npm run test:platform`. */
       suite('alone', 300_000, { include: ['**/*.alone.spec.ts'], ...withServers }),
     ],
   },

@@ -1,6 +1,6 @@
 /**
  * npm test                 lint, types, unit, integration and e2e tests of every project
- * npm run test:platform    what needs root, images, faults or long runs
+ * npm run test:platform    what needs root, images, faults, attacks or long runs
  *
  * Starts PostgreSQL and RabbitMQ for the run on free ports, under .local/test: it passes beside a running `npm start`
  * and leaves nothing behind. Its last line adds up all suites; lint and type check, of all projects at once, count as one

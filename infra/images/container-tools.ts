@@ -38,7 +38,7 @@ export const whyNoProxy = (): string | null => (isThere(PROXY.nginx) ? null : 'a
 /** Installs what the tests of images and of the balancer run, where that is possible; answers how things stand with it. */
 export async function ensureContainerTools(say: (line: string) => void): Promise<string> {
   const missing = missingOf({ ...CONTAINERS, ...PROXY });
-  if (missing.length === 0) return 'podman, buildah, mmdebstrap and nginx are there';
+  if (missing.length === 0) return whyNoContainers() ?? 'podman, buildah, mmdebstrap and nginx are there';
   if (!canInstallPackages()) return `no ${missing.join(', ')}: tests that need them are not run`;
   await installPackages(missing, missing.includes('nginx') ? ['nginx.service'] : [], say);
   return `installed ${missing.join(', ')}`;
