@@ -14,6 +14,7 @@ import {
   requestRide,
   untilShown,
 } from '../src/web-people.ts';
+import { startMapServer } from '../src/map-server.ts';
 import { inspect, storedText, TestBrowser, WebProcess } from '../src/web.ts';
 import { northOf } from '../src/places.ts';
 
@@ -221,6 +222,18 @@ it('works with the keyboard alone', async () => {
   await press(page, 'Cancel the ride');
   await press(page, 'Yes, cancel');
   await untilShown(page, 'Ride cancelled');
+});
+
+it('draws the map that MAP_STYLE_URL names, from another origin', async () => {
+  const maps = await startMapServer();
+  const styled = WebProcess.before(platform, await WebProcess.port(), { MAP_STYLE_URL: maps.styleUrl });
+  await styled.start();
+  const page = kept(await browser.page({ baseURL: styled.url }));
+  await page.goto('/ride');
+  await page.locator('.map-canvas[data-ready]').waitFor();
+  expect(maps.asked).toEqual(['/style.json', '/land.json']);
+  await styled.stop();
+  maps.stop();
 });
 
 describe('every page', () => {

@@ -121,7 +121,8 @@ export class PlayedOverlay {
       await response.text();
       expect(response.status).toBe(200);
     };
-    await eventually(look, { timeoutMs: 60_000, everyMs: 10 }).catch(async (error: unknown) => {
+    // A network that was told of the restart late is no fault of the image: 45 s were seen.
+    await eventually(look, { timeoutMs: 120_000, everyMs: 10 }).catch(async (error: unknown) => {
       const log = await this.#engine.podman('logs', this.containerOf(pod));
       throw new Error(`${pod} did not become ready:\n${log}`, { cause: error });
     });
