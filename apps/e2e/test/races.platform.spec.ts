@@ -132,25 +132,33 @@ it('gives a trip one driver, while two replicas expire its offers and the old dr
   const accepted = new Map<string, string[]>();
   const over = new AbortController();
 
-  const hesitate = async ({ id, api }: NewDriver) => {
-    while (!over.signal.aborted) {
-      const offer: Offer | undefined = await api.offer();
-      if (!offer) {
-        await new Promise((resolve) => setTimeout(resolve, 20));
-        continue;
-      }
+  /** None once it is over. */
+  const nextOffer = ({ api }: NewDriver): Promise<Offer | undefined> =>
+    eventually(
+      async () => {
+        const offer = await api.offer();
+        expect(offer !== undefined || over.signal.aborted).toBe(true);
+        return offer;
+      },
+      { timeoutMs: 60_000 },
+    );
+
+  const hesitate = async (driver: NewDriver) => {
+    const { id, api } = driver;
+    for (let offer = await nextOffer(driver); offer; offer = await nextOffer(driver)) {
+      const { offerId, tripId, expiresAt } = offer;
       // At the very moment at which the offer expires, on both replicas at once.
-      await new Promise((resolve) => setTimeout(resolve, Date.parse(offer.expiresAt) - Date.now() - 15));
+      await new Promise((resolve) => setTimeout(resolve, Date.parse(expiresAt) - Date.now() - 15));
       const token = await api.session.token();
       const answers = await Promise.all(
         [0, 1].map((index) =>
-          orRefused(call('POST', `${replica(index).driver}/v1/offers/${offer.offerId}/accept`, { token })),
+          orRefused(call('POST', `${replica(index).driver}/v1/offers/${offerId}/accept`, { token })),
         ),
       );
       if (answers.every((answer) => answer instanceof ApiError)) continue;
-      accepted.set(offer.tripId, [...(accepted.get(offer.tripId) ?? []), id]);
-      await untilTrip(api, offer.tripId, 'accepted');
-      await drive(api, offer.tripId);
+      accepted.set(tripId, [...(accepted.get(tripId) ?? []), id]);
+      await untilTrip(api, tripId, 'accepted');
+      await drive(api, tripId);
     }
   };
   const racing = Promise.all(drivers.map(hesitate));

@@ -227,13 +227,16 @@ it('works with the keyboard alone', async () => {
 it('draws the map that MAP_STYLE_URL names, from another origin', async () => {
   const maps = await startMapServer();
   const styled = WebProcess.before(platform, await WebProcess.port(), { MAP_STYLE_URL: maps.styleUrl });
-  await styled.start();
-  const page = kept(await browser.page({ baseURL: styled.url }));
-  await page.goto('/ride');
-  await page.locator('.map-canvas[data-ready]').waitFor();
-  expect(maps.asked).toEqual(['/style.json', '/land.json']);
-  await styled.stop();
-  maps.stop();
+  try {
+    await styled.start();
+    const page = kept(await browser.page({ baseURL: styled.url }));
+    await page.goto('/ride');
+    await page.locator('.map-canvas[data-ready]').waitFor();
+    expect(maps.asked).toEqual(['/style.json', '/land.json']);
+  } finally {
+    await styled.stop();
+    maps.stop();
+  }
 });
 
 describe('every page', () => {
