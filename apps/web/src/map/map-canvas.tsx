@@ -22,6 +22,9 @@ import { offlineStyle, type Theme } from './offline-style.ts';
 // A file of ours: the Content-Security-Policy allows no worker that is made from text.
 setWorkerUrl(workerUrl);
 
+/** Asked once: a browser takes its oldest drawing from a page that has many. Smooth edges cost a third of such frames. */
+const DRAWN_IN_SOFTWARE = isDrawnInSoftware();
+
 const MapContext = createContext<MapLibre | null>(null);
 
 /** The map that a marker, a control or a layer is on. */
@@ -83,7 +86,7 @@ export function MapCanvas({
     });
     made.touchZoomRotate.disableRotation();
     made.addControl(new NavigationControl({ showCompass: false }), 'top-right');
-    overlay.current = new MapboxOverlay({ layers: [], deviceProps: { webgl: { antialias: !drawsInSoftware() } } });
+    overlay.current = new MapboxOverlay({ layers: [], deviceProps: { webgl: { antialias: !DRAWN_IN_SOFTWARE } } });
     made.addControl(overlay.current);
     made.on('click', ({ lngLat }) => tellClick(pointOf(lngLat)));
     made.on('moveend', () => tellCentre(pointOf(made.getCenter())));
@@ -136,8 +139,7 @@ function useFrames(map: MapLibre | null, overlay: RefObject<MapboxOverlay | null
   }, [map, overlay, draw]);
 }
 
-/** Where the browser draws in software, smooth edges would cost a third of the frames. */
-function drawsInSoftware(): boolean {
+function isDrawnInSoftware(): boolean {
   const gl = document.createElement('canvas').getContext('webgl2');
   const names = gl?.getExtension('WEBGL_debug_renderer_info');
   return /swiftshader|llvmpipe|software|basic render/i.test(
