@@ -56,6 +56,8 @@ describe('P6', () => {
     const outcomes = await times(25, async (i) => {
       const [passenger, driver] = [await platform.person('passenger'), await platform.person('driver')];
       await platform.introduce(passenger, driver);
+      const known = () => platform.rows('SELECT 1 FROM drivers WHERE id = $1', [driver.id]);
+      await eventually(async () => expect(await known()).toHaveLength(1));
       const trip = await platform.requestTrip(passenger);
       const cancel = () =>
         platform.call<TripView>('POST', `/v1/trips/${trip.id}/cancel`, { as: passenger, replica: i % 2 });
