@@ -4,7 +4,7 @@ import { ConsumeConnection } from './broker-connection.ts';
 import { MessagingMetrics } from './metrics.ts';
 import { MessagingSettings } from './options.ts';
 import { queuesOf } from './subscriptions.ts';
-import { outline } from './waiting.ts';
+import { Backoff, outline, sleep } from './waiting.ts';
 
 const TIMEOUT_MS = 5_000;
 
@@ -17,7 +17,7 @@ export class TopologyCheck {
   private readonly logger = new Logger(TopologyCheck.name);
   private readonly expected: Binding[];
   private readonly queues: string[];
-  private timer: NodeJS.Timeout | undefined;
+  private readonly stopping = new AbortController();
   /** Undefined while nobody could tell. */
   missing: Binding[] | undefined;
   /** Of this service's work queues. */
@@ -49,29 +49,40 @@ export class TopologyCheck {
     if (!this.settings.managementUrl) {
       return this.logger.warn({ event: 'topology.unchecked', reason: 'AMQP_MANAGEMENT_URL is not set' });
     }
-    void this.check();
-    this.timer = setInterval(() => void this.check(), this.settings.topologyCheckEveryMs).unref();
+    void this.watch(this.stopping.signal);
   }
 
   stop(): void {
-    clearInterval(this.timer);
+    this.stopping.abort();
+  }
+
+  /** A broker that restarts must not hide its figures until the next round: who fails to read them looks sooner. */
+  private async watch(stopping: AbortSignal): Promise<void> {
+    const backoff = new Backoff(stopping);
+    for (let failures = 0; !stopping.aborted;) {
+      try {
+        await this.check();
+        failures = 0;
+        backoff.reset();
+        await sleep(this.settings.topologyCheckEveryMs, stopping);
+      } catch (error) {
+        this.missing = undefined;
+        this.messages = this.fill = new Map();
+        if (failures++ === 0) this.logger.warn({ event: 'topology.unchecked', reason: outline(error) });
+        await backoff.wait();
+      }
+    }
   }
 
   private async check(): Promise<void> {
-    try {
-      const [bound] = await Promise.all([this.bound(), this.readQueues()]);
-      const missing = this.expected.filter((binding) => !bound.has(keyOf(binding)));
-      const news = missing.map(keyOf).join(', ');
-      if (news !== (this.missing ?? []).map(keyOf).join(', ')) {
-        if (missing.length > 0) this.logger.error({ event: 'topology.bindings-missing', bindings: news });
-        else this.logger.log({ event: 'topology.complete' });
-      }
-      this.missing = missing;
-    } catch (error) {
-      this.missing = undefined;
-      this.messages = this.fill = new Map();
-      this.logger.warn({ event: 'topology.unchecked', reason: outline(error) });
+    const [bound] = await Promise.all([this.bound(), this.readQueues()]);
+    const missing = this.expected.filter((binding) => !bound.has(keyOf(binding)));
+    const news = missing.map(keyOf).join(', ');
+    if (news !== (this.missing ?? []).map(keyOf).join(', ')) {
+      if (missing.length > 0) this.logger.error({ event: 'topology.bindings-missing', bindings: news });
+      else this.logger.log({ event: 'topology.complete' });
     }
+    this.missing = missing;
   }
 
   private async bound(): Promise<Set<string>> {

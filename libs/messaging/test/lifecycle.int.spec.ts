@@ -118,6 +118,15 @@ it('notices a missing binding, and that it is back', async () => {
   await pair.broker.start();
 });
 
+it('knows the bindings again as soon as the broker is back', async () => {
+  await pair.broker.stop();
+  const watched = await pair.startTrip({ topologyCheckEveryMs: 3_600_000 });
+  const check = watched.app.get(TopologyCheck);
+  expect(check.missing).toBeUndefined();
+  await pair.broker.start();
+  await eventually(() => expect(check.missing).toEqual([]), { timeoutMs: 20_000 });
+});
+
 it('hands live messages to every replica, with their contract checked, across reconnections', async () => {
   const replicas = await Promise.all([pair.startTrip(), pair.startTrip()]);
   const heard: unknown[][] = [[], []];
