@@ -106,19 +106,28 @@ it('follows a trip’s messages over three services', async () => {
   await press(page, '← All trips');
 });
 
-it('shows a dead letter, and replays it', async () => {
+it('shows a dead letter, in full for a reason, and replays it', async () => {
   const { body, options } = goodMessage(FROM_TRIP);
+  const ofSomebody = { ...(JSON.parse(String(body)) as object), firstName: 'Zoë' };
   const database = new pg.Client({ connectionString: operated.platform.databases.passenger.url });
   await database.connect();
   await database.query(
     `INSERT INTO dead_letters (id, queue, message_id, type, reason, attempts, history, properties, body)
      VALUES (gen_random_uuid(), $1, $2, $3, 'handler-failed', 5, '[]', $4, $5)`,
-    [QUEUE, options.messageId, FROM_TRIP.type, JSON.stringify(options), body],
+    [QUEUE, options.messageId, FROM_TRIP.type, JSON.stringify(options), JSON.stringify(ofSomebody)],
   );
   await openTab(page, 'Dead letters');
   await untilShown(page, 'failed at every attempt');
   await press(page, 'Show');
-  await page.getByLabel('Content').getByText('passengerId').waitFor();
+  await page.getByLabel('Content').getByText('"firstName": "***"').waitFor();
+  expect(await inspect(page, 'operator-dead-letter')).toEqual([]);
+  await page.getByLabel('Why look at it in full?').fill('Zoë asked for it');
+  await press(page, 'Show in full');
+  await page.getByLabel('Content').getByText('"firstName": "Zoë"').waitFor();
+  const { rows } = await database.query<{ reason: string }>(
+    "SELECT reason FROM ops_audit WHERE action = 'ops.personal-data-shown'",
+  );
+  expect(rows).toEqual([{ reason: 'Zoë asked for it' }]);
   await press(page, 'Replay');
   await untilShown(page, `Sent to ${QUEUE} again`);
   await untilShown(page, 'No dead letters');

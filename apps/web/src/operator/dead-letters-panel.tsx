@@ -1,4 +1,4 @@
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { Button, Form } from 'react-aria-components';
 import { answerOf } from '../api/client.ts';
@@ -6,6 +6,7 @@ import { Field } from '../widgets/field.tsx';
 import { ErrorNotice, Notice } from '../widgets/notice.tsx';
 import { useDraft } from '../widgets/use-draft.ts';
 import { timeOfDay } from '../widgets/words.ts';
+import { DeadLetterContent } from './dead-letter-content.tsx';
 import { useOperatorApi } from './operator-api.ts';
 import { useDeadLetters } from './watch.ts';
 
@@ -56,7 +57,7 @@ function LetterCard({ letter, onDone }: { letter: Letter; onDone: (what: string)
         {detail && <span className="hint"> {detail}</span>}
       </p>
       <Actions letter={letter} isOpen={isOpen} setIsOpen={setIsOpen} onDone={onDone} />
-      {isOpen && <Content id={id} service={service} />}
+      {isOpen && <DeadLetterContent id={id} service={service} />}
     </li>
   );
 }
@@ -125,36 +126,5 @@ function Actions({ letter: { id, service, queue }, isOpen, setIsOpen, onDone }: 
         </Form>
       )}
     </>
-  );
-}
-
-/** Masked where it says anything of people; in full, an operator has to say why they look. */
-function Content({ id, service }: Pick<Letter, 'id' | 'service'>) {
-  const api = useOperatorApi().of(service);
-  const letter = useQuery({
-    queryKey: ['ops', 'dead-letter', id],
-    queryFn: () => answerOf(api.GET('/v1/ops/dead-letters/{id}', { params: { path: { id } } })),
-  });
-  if (!letter.data) return <ErrorNotice error={letter.error} />;
-  const { history, bodyJson, properties } = letter.data;
-  return (
-    <div className="stack">
-      <p className="hint">What it says of people is masked. The command line shows it for a reason that is recorded.</p>
-      <pre className="content" tabIndex={0} aria-label="Content">
-        {bodyJson === undefined ? 'not JSON' : JSON.stringify(bodyJson, null, 2)}
-      </pre>
-      <pre className="content" tabIndex={0} aria-label="Properties">
-        {JSON.stringify(properties, null, 2)}
-      </pre>
-      {history.length > 0 && (
-        <ol className="list" aria-label="Failed attempts">
-          {history.map(({ at, error }, index) => (
-            <li key={index}>
-              <span className="muted numbers">{timeOfDay(at)}</span> {error.split('\n')[0]}
-            </li>
-          ))}
-        </ol>
-      )}
-    </div>
   );
 }
