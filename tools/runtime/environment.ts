@@ -71,16 +71,17 @@ export async function serviceEnvironment(
 
 /**
  * What `npm start` adds for the operator page: services that can be broken on purpose, and whose traces go to the local
- * server (tools/local). Over TLS they don't, since nothing may go in clear then, and it has no certificate of theirs.
+ * server (tools/local).
  */
 export function watchedEnvironment(settings: Settings): Record<string, string> {
   const hasCollector = Object.keys(process.env).some((name) => /^OTEL_EXPORTER_OTLP_(TRACES_)?ENDPOINT$/.test(name));
   return {
     FAULT_SWITCHES: process.env.FAULT_SWITCHES ?? 'on',
-    ...(hasCollector || settings.tls
+    ...(hasCollector
       ? {}
       : {
-          OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `http://127.0.0.1:${settings.ports.localTools}/v1/traces`,
+          OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `${localToolsUrl(settings)}/v1/traces`,
+          ...(settings.tls ? { OTEL_EXPORTER_OTLP_CERTIFICATE: certificateFiles(LOCAL, 'web').ca } : {}),
           OTEL_BSP_SCHEDULE_DELAY: '500',
         }),
   };

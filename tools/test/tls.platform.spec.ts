@@ -105,6 +105,21 @@ describe('npm start -- --tls', () => {
     await eventually(() => expect(start.figure('completed')).toBeGreaterThan(0), { timeoutMs: 120_000, everyMs: 500 });
   });
 
+  it('keeps the traces of its trips, which come over HTTPS too', async () => {
+    const script = join(ROOT, 'tools', 'token.ts');
+    const { stdout: token } = await promisify(execFile)(process.execPath, [script, 'operator'], { env });
+    const read = async <Answer>(service: string, path: string) => {
+      const headers = { authorization: `Bearer ${token.trim()}` };
+      const response = await fetch(`https://localhost:${portOf(service)}${path}`, { headers });
+      return (await response.json()) as Answer;
+    };
+    const { items } = await read<{ items: { id: string }[] }>('trip', '/v1/trips?limit=1');
+    await eventually(async () => {
+      const { spans } = await read<{ spans: { service: string }[] }>('local_tools', `/traces?tripId=${items[0]!.id}`);
+      expect([...new Set(spans.map(({ service }) => service))].sort()).toEqual(SERVICES.toSorted());
+    });
+  });
+
   it("has every service at PostgreSQL under its certificate's name, over TLS 1.3", async () => {
     const url = `postgres://postgres@127.0.0.1:${ports.POSTGRES_PORT}/postgres`;
     const admin = new pg.Client({ connectionString: withCertificate(url, certificateFiles(local, 'postgres-admin')) });

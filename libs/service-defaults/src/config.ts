@@ -101,6 +101,7 @@ export const baseConfig = {
   OTEL_EXPORTER_OTLP_ENDPOINT: z.url().optional().describe('OpenTelemetry collector (OTLP over HTTP)'),
   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: z.url().optional(),
   OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: z.url().optional(),
+  OTEL_EXPORTER_OTLP_CERTIFICATE: file().describe("Authority of the collector's certificate"),
 };
 export type BaseConfig = z.infer<z.ZodObject<typeof baseConfig>>;
 
