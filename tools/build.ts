@@ -39,6 +39,35 @@ function leaveOutMissingPackages(): Plugin {
   };
 }
 
+/** TypeORM brings drivers for some twenty databases: a third of its code, all of it in memory, for the one in use. */
+function leaveOutOtherDatabases(): Plugin {
+  return {
+    name: 'leave-out-other-databases',
+    load: {
+      filter: { id: /\/typeorm\/driver\/(?!postgres\/)[\w-]+\/\w+Driver\.js$/ },
+      handler: () => 'module.exports = {};',
+    },
+  };
+}
+
+/**
+ * V8 keeps a script's text for good, and Node.js reads it into two bytes a character once a single one is beyond ASCII.
+ * What the minifier leaves are names in notices of copyright.
+ */
+function onlyAscii(): Plugin {
+  return {
+    name: 'only-ascii',
+    generateBundle(_options, bundle) {
+      for (const chunk of Object.values(bundle))
+        if (chunk.type === 'chunk')
+          chunk.code = chunk.code.replace(
+            /[\u0080-\uffff]/g,
+            (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+          );
+    },
+  };
+}
+
 export function inputOptions(app: string): InputOptions {
   return {
     input: join(sourceOf(app), hasPages(app) ? 'server' : 'src', 'main.ts'),
@@ -47,7 +76,7 @@ export function inputOptions(app: string): InputOptions {
     // The nearest tsconfig.json says how: legacy decorators with metadata, from which Nest injects.
     tsconfig: true,
     transform: { target: 'node24' },
-    plugins: [leaveOutMissingPackages()],
+    plugins: [leaveOutMissingPackages(), leaveOutOtherDatabases(), onlyAscii()],
     // Nest's own RabbitMQ transport and its other HTTP adapter, which only the benchmarks compare ours with. npm counts
     // them among Nest's optional peers, and so never as development's alone.
     external: ['amqp-connection-manager', '@nestjs/platform-express'],
@@ -66,8 +95,7 @@ export function outputOptions(folder: string): OutputOptions {
     sourcemap: true,
     // TypeORM names tables, and Nest names providers and log contexts, after their classes.
     keepNames: true,
-    // V8 keeps a script's text for good, and in two bytes each once a single character is beyond Latin-1. Lines and
-    // names stay, so that stack traces can be read.
+    // Lines and names stay, so that stack traces can be read.
     comments: { legal: true, annotation: false, jsdoc: false },
     minify: { compress: false, mangle: false, codegen: { removeWhitespace: false, asciiOnly: true } },
   };
