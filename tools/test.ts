@@ -27,6 +27,8 @@ const CHECKS = ['lint-all', 'typecheck-all'];
 const SUITES = isPlatform ? ['platform', 'alone'] : ['test', 'integration', 'e2e'];
 const TARGETS = isPlatform ? SUITES : [...CHECKS, ...SUITES];
 const RESULTS = join(ROOT, 'dist', 'results');
+/** Of every page, by the e2e tests: `test:platform`, which takes none, leaves them there. */
+const SCREENSHOTS = join(ROOT, 'dist', 'screenshots');
 
 const startedAtMs = performance.now();
 const out = new Output();
@@ -70,6 +72,7 @@ async function startServers(say: (line: string) => void) {
 
 async function run(): Promise<boolean> {
   rmSync(RESULTS, { recursive: true, force: true });
+  if (!isPlatform) rmSync(SCREENSHOTS, { recursive: true, force: true });
   out.line(bold(`Cabstand: ${isPlatform ? 'platform tests' : 'lint, types, unit, integration and e2e tests'}`));
   const tasks = await tasksOf(TARGETS);
   if (isPlatform) {

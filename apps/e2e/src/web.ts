@@ -14,7 +14,7 @@ import type { Platform } from './platform.ts';
 
 const DIST = process.env.CABSTAND_DIST ?? join(ROOT, 'dist', 'apps');
 /** Kept by CI, for people to look at. */
-const SCREENSHOTS = join(ROOT, 'dist', 'results', 'screenshots');
+const SCREENSHOTS = join(ROOT, 'dist', 'screenshots');
 const SCREENS = [
   { name: 'phone', width: 380, height: 800 },
   { name: 'desk', width: 1280, height: 800 },
