@@ -1,5 +1,5 @@
 /**
- * npm start [-- --drivers N --passengers N --speed N --no-city --tls]
+ * npm start [-- --drivers N --passengers N --speed N --seed N --no-city --tls]
  *
  * The whole platform on this machine: PostgreSQL, RabbitMQ, the three services, their pages, and a city that uses them.
  */
@@ -40,17 +40,24 @@ function options() {
         drivers: { type: 'string', default: '30' },
         passengers: { type: 'string', default: '15' },
         speed: { type: 'string', default: '8' },
+        seed: { type: 'string', default: '1' },
         city: { type: 'boolean', default: true },
         tls: { type: 'boolean', default: false },
       },
       allowNegative: true,
     });
-    const count = (name: 'drivers' | 'passengers' | 'speed') => {
+    const count = (name: 'drivers' | 'passengers' | 'speed' | 'seed') => {
       if (/^\d{1,4}$/.test(values[name])) return Number(values[name]);
       throw new Error(`--${name} takes a number, not ${values[name]}`);
     };
     const { city, tls } = values;
-    return { drivers: count('drivers'), passengers: count('passengers'), speed: count('speed'), city, tls };
+    const counts = {
+      drivers: count('drivers'),
+      passengers: count('passengers'),
+      speed: count('speed'),
+      seed: count('seed'),
+    };
+    return { ...counts, city, tls };
   } catch (error) {
     fail(error, 64);
   }
@@ -88,7 +95,7 @@ function block({ state }: Platform): string {
 
 function startCity(
   { state, tellCity }: Platform,
-  counts: Record<'drivers' | 'passengers' | 'speed', number>,
+  counts: Record<'drivers' | 'passengers' | 'speed' | 'seed', number>,
 ): Supervisor {
   const urls = SERVICES.flatMap((service) => [`--${service}-url`, state.services[service].url]);
   const options = Object.entries(counts).flatMap(([name, value]) => [`--${name}`, String(value)]);
@@ -107,7 +114,7 @@ function startCity(
   return city;
 }
 
-const { drivers, passengers, speed, city: withCity, tls } = options();
+const { city: withCity, tls, ...counts } = options();
 try {
   loadDotEnv();
   claimPlatform();
@@ -172,7 +179,8 @@ async function start(): Promise<void> {
   out.line(bold('Cabstand: starting PostgreSQL, RabbitMQ, the three services and their pages'));
   platform = await startPlatform(settings, out, aborting.signal);
   if (withCity && stoppingSinceMs === null) {
-    city = startCity(platform, { drivers, passengers, speed });
+    city = startCity(platform, counts);
+    const { drivers, passengers } = counts;
     out.line(`  ${drivers} drivers and ${passengers} passengers move in (tools/city; without them: --no-city)`);
   }
 }

@@ -7,11 +7,6 @@ import { along, between, headingDeg, pick } from './world.ts';
 
 /** At ten times this the driver service still believes it (90 m/s); a city that is faster than that teleports. */
 const SPEED_MPS = 30 / 3.6;
-const DECLINE_SHARE = 0.1;
-/** Nothing was heard of the offer: it runs out. */
-const OVERHEAR_SHARE = 0.02;
-/** After a trip, or when nobody wanted one for a while. */
-const BREAK_SHARE = 0.04;
 const BREAK_MS = 15 * 60_000;
 /** A driver who stands still reports less often, but often enough to count as fresh (`DISPATCH_POSITION_MAX_AGE`). */
 const STANDING_REPORT_EVERY_MS = 8_000;
@@ -37,12 +32,14 @@ export class Driver extends Inhabitant {
   /** Accepted, but the trip service may not know it yet. */
   #awaitedTripId: string | undefined;
   #awaitedSinceMs = 0;
+  /** Won't get to the pickup of the trip at hand. */
+  #hasTrouble = false;
   #streaming = false;
   #isListening = false;
   #wake: () => void = () => undefined;
 
   constructor(city: City, number: number) {
-    super(city, number);
+    super(city, `driver-${number}`);
     this.#number = number;
     this.#position = this.#somewhere();
     this.#api = new DriverApi(city.urls, credentialsOf('driver', city, number));
@@ -55,7 +52,7 @@ export class Driver extends Inhabitant {
     if (this.#awaitedTripId) await this.#lookForTrip(this.#awaitedTripId);
     if (this.#trip) await this.#work(this.#trip);
     else await this.#roam();
-    await this.#rest(between(this.random, 1_000, 1_800));
+    await this.#rest(between(this.pace, 1_000, 1_800));
   }
 
   /** Says goodbye when nobody is on board, so that no offer goes to a car that is gone. */
@@ -65,16 +62,17 @@ export class Driver extends Inhabitant {
 
   async #startShift(): Promise<void> {
     const { city } = this;
+    const random = this.habits.dice('who they are');
     await moveIn(this.#api, () =>
       this.#api.register({
         ...credentialsOf('driver', city, this.#number),
-        name: `${pick(this.random, FIRST_NAMES)} ${pick(this.random, LAST_NAMES)}`,
+        name: `${pick(random, FIRST_NAMES)} ${pick(random, LAST_NAMES)}`,
         phone: `+4930${String(2_000_000 + this.#number)}`,
         licenceNumber: `B-${String(this.#number).padStart(6, '0')}`,
         vehicle: {
           make: 'Cab',
-          model: pick(this.random, CARS),
-          colour: pick(this.random, COLOURS),
+          model: pick(random, CARS),
+          colour: pick(random, COLOURS),
           plate: `B-CS ${String(1_000 + this.#number)}`,
         },
       }),
@@ -123,11 +121,11 @@ export class Driver extends Inhabitant {
 
   async #answer(offer: Offer): Promise<void> {
     this.#offer = undefined;
-    if (this.random() < OVERHEAR_SHARE) return;
+    if (this.habits.does('overhears an offer')) return;
     // Nobody answers in no time.
-    await this.wait(between(this.random, 200, 1_500));
+    await this.wait(between(this.pace, 200, 1_500));
     try {
-      if (this.random() < DECLINE_SHARE) await this.#api.decline(offer.offerId);
+      if (this.habits.does('declines an offer')) await this.#api.decline(offer.offerId);
       else this.#await((await this.#api.accept(offer.offerId)).tripId);
     } catch (error) {
       // Too late or taken back: the next one comes. What never arrived is tried again while the offer lasts.
@@ -138,6 +136,7 @@ export class Driver extends Inhabitant {
   }
 
   #await(tripId: string): void {
+    if (this.#awaitedTripId !== tripId) this.#hasTrouble = this.habits.does('cancels as the driver');
     this.#awaitedTripId = tripId;
     this.#awaitedSinceMs = Date.now();
   }
@@ -159,12 +158,16 @@ export class Driver extends Inhabitant {
 
   async #work(trip: Trip): Promise<void> {
     try {
-      if (trip.status === 'accepted' && (await this.#drive(trip.pickup))) this.#take(await this.#api.arrive(trip.id));
+      if (trip.status === 'accepted' && this.#hasTrouble) {
+        this.#take(await this.#api.cancel(trip.id, 'a flat tyre'));
+        await this.#haveABreak();
+      } else if (trip.status === 'accepted' && (await this.#drive(trip.pickup)))
+        this.#take(await this.#api.arrive(trip.id));
       else if (trip.status === 'arrived') this.#take(await this.#api.start(trip.id));
       else if (trip.status === 'in_progress' && (await this.#drive(trip.dropoff))) {
         this.#take(await this.#api.complete(trip.id));
-        await this.#api.rate(trip.id, pick(this.random, [5, 5, 4]));
-        if (this.random() < BREAK_SHARE) await this.#haveABreak();
+        await this.#api.rate(trip.id, pick(this.habits.dice('rates'), [5, 5, 4]));
+        if (this.habits.does('takes a break after a trip')) await this.#haveABreak();
       }
     } catch (error) {
       if (!(error instanceof ApiError) || (error.status !== 409 && error.status !== 404)) throw error;
@@ -194,8 +197,9 @@ export class Driver extends Inhabitant {
   /** Where somebody may want to be picked up. */
   #somewhere(): GeoPoint {
     const { day, streets } = this.city;
-    const { from } = tripAt(day.hour(), this.random);
-    return streets.address(this.random, from.radiusM, from.centre);
+    const random = this.habits.dice('roams');
+    const { from } = tripAt(day.hour(), random);
+    return streets.address(random, from.radiusM, from.centre);
   }
 
   /** Along the streets, as far as the time since the last step allows. True when there. */

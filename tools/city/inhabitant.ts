@@ -3,7 +3,8 @@ import type { ServiceUrls } from '../client/api.ts';
 import type { Day } from './day.ts';
 import type { Stats } from './stats.ts';
 import type { Streets } from './streets.ts';
-import { between, randomOf } from './world.ts';
+import { Habits } from './habits.ts';
+import { between } from './world.ts';
 
 export interface City {
   urls: ServiceUrls;
@@ -27,12 +28,15 @@ export const LAST_NAMES = ['Adler', 'Brandt', 'Costa', 'Demir', 'Eze', 'Fischer'
 /** Whoever lives here goes on whatever happens: what fails is counted and tried again, later and later. */
 export abstract class Inhabitant {
   protected readonly city: City;
-  protected readonly random: () => number;
+  protected readonly habits: Habits;
+  /** How long things take: it decides nothing. */
+  protected readonly pace: () => number;
   #failures = 0;
 
-  protected constructor(city: City, streamOfRandomness: number) {
+  protected constructor(city: City, name: string) {
     this.city = city;
-    this.random = randomOf(city.seed * 1_000_003 + streamOfRandomness);
+    this.habits = new Habits(city.seed, name);
+    this.pace = this.habits.dice('pace');
   }
 
   /** Everything the inhabitant does from one decision to the next. */
@@ -40,7 +44,7 @@ export abstract class Inhabitant {
 
   async live(): Promise<void> {
     // Signing in is expensive on purpose, so a city doesn't wake up all at once.
-    await this.wait(between(this.random, 0, 3_000));
+    await this.wait(between(this.pace, 0, 3_000));
     while (!this.city.signal.aborted) {
       try {
         await this.step();
@@ -51,7 +55,7 @@ export abstract class Inhabitant {
         this.#failures += 1;
         const backOffMs = Math.min(10_000, 250 * 2 ** this.#failures);
         const askedMs = error instanceof ApiError ? (error.retryAfterS ?? 0) * 1_000 : 0;
-        await this.wait(Math.max(askedMs, between(this.random, backOffMs / 2, backOffMs)));
+        await this.wait(Math.max(askedMs, between(this.pace, backOffMs / 2, backOffMs)));
       }
     }
   }

@@ -4,7 +4,8 @@
  *   node tools/city/main.ts [--drivers 30] [--passengers 15] [--seed 1] [--speed 8]
  *     [--passenger-url http://localhost:3001] [--driver-url …:3002] [--trip-url …:3003]
  *
- * Tells its parent once a second how things go (`process.send`), or prints the same as a line of JSON where it has none.
+ * Tells its parent once a second how things go (`process.send`), or prints the same as a line of JSON where it has none,
+ * and in words what it was when it ends. The same seed is the same city: what its people decide, and in which order.
  * What it measures (request → offer → accept, as its people see it) makes it a load test as well.
  */
 import { setMaxListeners } from 'node:events';
@@ -14,7 +15,7 @@ import { Day } from './day.ts';
 import { Driver } from './driver.ts';
 import type { City } from './inhabitant.ts';
 import { Passenger } from './passenger.ts';
-import { Stats } from './stats.ts';
+import { Stats, sumUp } from './stats.ts';
 import { Streets } from './streets.ts';
 
 const REPORT_EVERY_MS = 1_000;
@@ -56,6 +57,7 @@ await new Promise<void>((resolve) => stopping.signal.addEventListener('abort', (
 clearInterval(report);
 const goodbye = lives.then(() => Promise.all(drivers.map((driver) => driver.endShift())));
 await Promise.race([goodbye, pause(GOODBYE_MS)]);
+if (!process.send) console.log(sumUp(city.stats.report()));
 process.exit(0);
 
 function tell(): void {

@@ -7,7 +7,6 @@ import { between, distanceM, pick } from './world.ts';
 
 /** Shorter ways are walked. */
 const SHORTEST_TRIP_M = 500;
-const CANCEL_SHARE = 0.08;
 const POLL_EVERY_MS = 3_000;
 
 /** Wants a ride, waits for it, rides, rates it, rests; and sometimes has second thoughts. */
@@ -20,7 +19,7 @@ export class Passenger extends Inhabitant {
   #tripId: string | undefined;
 
   constructor(city: City, number: number) {
-    super(city, 500_000 + number);
+    super(city, `passenger-${number}`);
     this.#number = number;
     this.#api = new PassengerApi(city.urls, credentialsOf('passenger', city, number));
   }
@@ -30,14 +29,15 @@ export class Passenger extends Inhabitant {
     const trip = this.#tripId ? await this.#api.trip(this.#tripId) : await this.#api.tripUnderWay();
     await this.#ride(trip ?? (await this.#request()));
     // Between two trips: as long as others take to be driven, and longer when few want to go anywhere.
-    await this.wait(between(this.random, 30_000, 150_000) / this.city.speed / demandAt(this.city.day.hour()));
+    await this.wait(between(this.pace, 30_000, 150_000) / this.city.speed / demandAt(this.city.day.hour()));
   }
 
   async #settle(): Promise<void> {
+    const random = this.habits.dice('who they are');
     await moveIn(this.#api, () =>
       this.#api.register({
         ...credentialsOf('passenger', this.city, this.#number),
-        name: `${pick(this.random, FIRST_NAMES)} ${pick(this.random, LAST_NAMES)}`,
+        name: `${pick(random, FIRST_NAMES)} ${pick(random, LAST_NAMES)}`,
         phone: `+4930${String(1_000_000 + this.#number)}`,
       }),
     );
@@ -59,10 +59,11 @@ export class Passenger extends Inhabitant {
 
   #whereto() {
     const { day, streets } = this.city;
+    const random = this.habits.dice('goes');
     for (;;) {
-      const { from, to } = tripAt(day.hour(), this.random);
-      const pickup = streets.address(this.random, from.radiusM, from.centre);
-      const dropoff = streets.address(this.random, to.radiusM, to.centre);
+      const { from, to } = tripAt(day.hour(), random);
+      const pickup = streets.address(random, from.radiusM, from.centre);
+      const dropoff = streets.address(random, to.radiusM, to.centre);
       if (distanceM(pickup, dropoff) >= SHORTEST_TRIP_M) return { pickup, dropoff };
     }
   }
@@ -74,7 +75,7 @@ export class Passenger extends Inhabitant {
     if (!over) return;
     this.#tripId = undefined;
     this.city.stats.tripOver(over.id, over.status);
-    if (over.status === 'completed') await this.#api.rate(over.id, pick(this.random, [5, 5, 5, 4, 3]));
+    if (over.status === 'completed') await this.#api.rate(over.id, pick(this.habits.dice('rates'), [5, 5, 5, 4, 3]));
   }
 
   /** The stream tells the trip's news; polling finds what a broken stream didn't tell. Undefined when the city stops. */
@@ -87,8 +88,9 @@ export class Passenger extends Inhabitant {
       latest = news;
       if (OVER.includes(news.status)) ended.abort();
     };
-    const changesMindAtMs =
-      this.random() < CANCEL_SHARE ? Date.now() + between(this.random, 10_000, 60_000) / this.city.speed : Infinity;
+    const changesMindAtMs = this.habits.does('cancels as the passenger')
+      ? Date.now() + between(this.pace, 10_000, 60_000) / this.city.speed
+      : Infinity;
     learn(trip);
     const listening = this.#listen(trip.id, signal, learn);
     try {

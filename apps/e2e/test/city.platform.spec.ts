@@ -1,4 +1,4 @@
-import { fork, type ChildProcess } from 'node:child_process';
+import { fork, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { SERVICES } from '@cabstand/contracts';
@@ -12,10 +12,12 @@ let platform: Platform;
 let city: ChildProcess;
 let report: CityReport | undefined;
 
+const MAIN = join(ROOT, 'tools', 'city', 'main.ts');
+const urls = () => SERVICES.flatMap((service) => [`--${service}-url`, platform.urls[service]]);
+
 function moveIn(): ChildProcess {
-  const urls = SERVICES.flatMap((service) => [`--${service}-url`, platform.urls[service]]);
   const counts = ['--drivers', '12', '--passengers', '8', '--speed', '40', '--seed', '7'];
-  const child = fork(join(ROOT, 'tools', 'city', 'main.ts'), [...counts, ...urls], { execArgv: [] });
+  const child = fork(MAIN, [...counts, ...urls()], { execArgv: [] });
   report = undefined;
   child.on('message', (message) => (report = message as CityReport));
   return child;
@@ -83,4 +85,16 @@ it('has left databases that agree', async () => {
   await expectAgreement(platform, 30_000);
   const crashes = platform.log().filter((line) => /^Node\.js v\d+/.test(line));
   expect(crashes).toEqual([]);
+});
+
+it('says what it was when it was run by hand', async () => {
+  const child = spawn(process.execPath, [MAIN, '--drivers', '2', '--passengers', '2', '--seed', '7', ...urls()]);
+  let output = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
+  await eventually(() => expect(output).toContain('"driversOnline":2'), { timeoutMs: 30_000 });
+  child.kill('SIGTERM');
+  expect(await once(child, 'close')).toEqual([0, null]);
+  expect(output.trimEnd().split('\n').at(-1)).toMatch(
+    /^the city wanted \d+ trips: .*; request → offer .*; offer → accept /,
+  );
 });
