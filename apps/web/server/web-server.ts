@@ -61,6 +61,8 @@ export async function createWebServer(config: Config, publicFolder: string): Pro
     // A route for each file: everything else is for the handler below.
     wildcard: false,
     cacheControl: false,
+    // The build has compressed them.
+    preCompressed: true,
     setHeaders: (reply, path) => {
       const isHashed = path.startsWith(join(publicFolder, 'assets'));
       void reply.header('cache-control', isHashed ? IMMUTABLE : FRESH);

@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { connect, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import type { FastifyInstance } from 'fastify';
 import { Config } from '../server/config.ts';
 import { createWebServer } from '../server/web-server.ts';
@@ -23,6 +24,8 @@ beforeAll(async () => {
   mkdirSync(join(folder, 'assets'));
   writeFileSync(join(folder, 'index.html'), PAGE);
   writeFileSync(join(folder, 'assets', 'index-1a2b.js'), 'export {};');
+  writeFileSync(join(folder, 'assets', 'page-3c4d.js'), 'export {};');
+  writeFileSync(join(folder, 'assets', 'page-3c4d.js.gz'), gzipSync('export {};'));
   service = createServer((request, response) => answer(request, response)).listen(0, '127.0.0.1');
   await once(service, 'listening');
   upstream = `http://127.0.0.1:${(service.address() as AddressInfo).port}`;
@@ -49,6 +52,25 @@ describe('pages', () => {
     const response = await fetch(`${url}/assets/index-1a2b.js`);
     expect([response.status, await response.text()]).toEqual([200, 'export {};']);
     expect(response.headers.get('cache-control')).toContain('immutable');
+  });
+
+  it('sends their files compressed to who can read that', async () => {
+    for (const [accepted, sent] of [
+      ['gzip, br', 'gzip'],
+      ['identity', null],
+    ] as const) {
+      const { headers } = await fetch(`${url}/assets/page-3c4d.js`, {
+        headers: { 'accept-encoding': accepted },
+      });
+      expect([headers.get('content-encoding'), headers.get('vary')]).toEqual([
+        sent,
+        expect.stringMatching(/accept-encoding/i),
+      ]);
+      expect([headers.get('content-type'), headers.get('cache-control')]).toEqual([
+        expect.stringContaining('javascript'),
+        expect.stringContaining('immutable'),
+      ]);
+    }
   });
 
   it.each(['/assets/index-0000.js', '/favicon.ico', '/api/other/v1', '/assets/..%2f..%2fetc/passwd'])(
