@@ -41,7 +41,7 @@ it('sends again what a broker that fell silent did not confirm, and accepts even
   await eventually(() => expect(trip.status.connected).toBe(false));
   expect(await outboxOf(trip)).toHaveLength(1);
   pair.broker.link.weather = {};
-  await eventually(async () => expect(await effectsOf(passenger)).toEqual([first, id]), { timeoutMs: 20_000 });
+  await eventually(async () => expect(await effectsOf(passenger)).toEqual([first, id]));
   await eventually(async () => expect(await outboxOf(trip)).toEqual([]));
 });
 

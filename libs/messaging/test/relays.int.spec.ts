@@ -25,8 +25,7 @@ async function shares(): Promise<number[]> {
   );
   return rows.map(({ count }) => count);
 }
-const untilShared = (...expected: number[]) =>
-  eventually(async () => expect(await shares()).toEqual(expected), { timeoutMs: 20_000 });
+const untilShared = (...expected: number[]) => eventually(async () => expect(await shares()).toEqual(expected));
 
 async function expectAllRelayed(from: Service): Promise<void> {
   for (let i = 0; i < 40; i++) await publish(from);
