@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { SERVICES } from '@cabstand/contracts';
 import { exportJWK, generateKeyPair } from 'jose';
 import type { Page } from 'playwright-core';
@@ -40,7 +41,11 @@ export async function startOperatedPlatform(): Promise<OperatedPlatform> {
     broker: { url: platform.broker.adminUrl },
     crash: (service) => {
       const [process] = platform.services[service];
-      void process.stop('SIGKILL').then(() => process.start());
+      // Long enough that the page, which asks every now and then, sees that it is gone.
+      void process
+        .stop('SIGKILL')
+        .then(() => delay(4_000))
+        .then(() => process.start());
     },
   });
   const web = WebProcess.before(platform, webPort, { OPERATOR_ISSUER: issuer, LOCAL_TOOLS_URL: localUrl });

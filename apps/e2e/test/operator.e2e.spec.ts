@@ -166,6 +166,34 @@ it('lets messages wait while a consumer is stopped, and shows how they drain', a
   await broker.close();
 });
 
+it('pauses a relay, and shows what waits in the outbox until it goes on', async () => {
+  await openTab(page, 'Break things');
+  const passenger = page.getByLabel('Break the passenger service');
+  await passenger.getByRole('button', { name: 'Pause relay' }).click();
+  const waiting = (depth: number) =>
+    passenger.getByRole('button', { name: `relay (${depth} in the outbox)` }).waitFor();
+  await passenger.getByRole('button', { name: 'Resume relay' }).waitFor();
+  await newPassenger(operated.platform.urls);
+  await waiting(1);
+  await openTab(page, 'Services');
+  const outbox = page.getByLabel('Passenger service').getByRole('row', { name: /^outbox/ });
+  await outbox.getByText('relay paused').waitFor();
+  expect(await outbox.getByRole('cell').first().textContent()).toBe('1');
+  await openTab(page, 'Break things');
+  await passenger.getByRole('button', { name: 'Resume relay' }).click();
+  await waiting(0);
+});
+
+it('kills a service, and shows that it is gone and back', async () => {
+  await openTab(page, 'Break things');
+  await untilAllAreUp(page);
+  const card = page.getByLabel('Break the passenger service');
+  await card.getByRole('button', { name: 'Kill passenger' }).click();
+  await card.getByText('not answering').waitFor();
+  await untilAllAreUp(page);
+  await newPassenger(operated.platform.urls);
+});
+
 it.each(['City', 'Services', 'Trips', 'Dead letters', 'Security', 'Break things'])(
   'is accessible at %s, and fits phones and walls',
   async (tab) => {
