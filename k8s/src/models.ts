@@ -94,12 +94,43 @@ const share = z.strictObject({
   default_value: z.strictObject({ numerator: z.int().min(0).max(100), denominator: z.literal('HUNDRED') }),
 });
 
-/** Where a schema takes whatever it is given, what is given here: by kind, the path and the model of what is found there. */
-export const FREE_BY_SCHEMA: Record<string, { path: string; model: z.ZodType }> = {
+/** KEDA passes over what it doesn't know in a trigger, and over what it takes from a TriggerAuthentication only (`tls`). */
+const triggers = z.discriminatedUnion('type', [
+  z.strictObject({
+    type: z.literal('cpu'),
+    metricType: z.enum(['AverageValue', 'Utilization']),
+    metadata: z.strictObject({ value: quantity }),
+  }),
+  z.strictObject({
+    type: z.literal('rabbitmq'),
+    authenticationRef: reference,
+    metadata: z.strictObject({
+      protocol: z.literal('http'),
+      vhostName: vhost,
+      queueName: z.string(),
+      mode: z.enum(['QueueLength', 'MessageRate']),
+      value: z.string().regex(/^\d+$/),
+    }),
+  }),
+]);
+
+const authenticationParameter = z.strictObject({
+  parameter: z.enum(['host', 'ca', 'tls']),
+  name: z.string(),
+  key: z.string(),
+});
+
+/** Where a schema takes whatever it is given, what is given here: by kind, the paths and the models of what is found there. */
+export const FREE_BY_SCHEMA: Record<string, Record<string, z.ZodType>> = {
+  // https://keda.sh/docs/latest/scalers/rabbitmq-queue/ and https://keda.sh/docs/latest/scalers/cpu/
+  ScaledObject: { 'spec.triggers.*': triggers },
+  TriggerAuthentication: {
+    'spec.secretTargetRef.*': authenticationParameter,
+    'spec.configMapTargetRef.*': authenticationParameter,
+  },
   // https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/local_rate_limit_filter
   EnvoyFilter: {
-    path: 'spec.configPatches.*.patch.value',
-    model: z.strictObject({
+    'spec.configPatches.*.patch.value': z.strictObject({
       name: z.literal('envoy.filters.http.local_ratelimit'),
       typed_config: z.strictObject({
         '@type': z.literal('type.googleapis.com/envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit'),

@@ -3,6 +3,7 @@ import type { IExternalSecret } from '@kubernetes-models/external-secrets/extern
 import type { IGateway } from '@kubernetes-models/gateway-api/gateway.networking.k8s.io/v1/Gateway';
 import type { IHTTPRoute } from '@kubernetes-models/gateway-api/gateway.networking.k8s.io/v1/HTTPRoute';
 import type { IScaledObject } from '@kubernetes-models/keda/keda.sh/v1alpha1/ScaledObject';
+import type { ITriggerAuthentication } from '@kubernetes-models/keda/keda.sh/v1alpha1/TriggerAuthentication';
 import { EVENTS, subscriptions } from '@cabstand/contracts';
 import type { IHorizontalPodAutoscaler } from 'kubernetes-models/autoscaling/v2/HorizontalPodAutoscaler';
 import type { IPodDisruptionBudget } from 'kubernetes-models/policy/v1/PodDisruptionBudget';
@@ -91,6 +92,24 @@ export const REFERENCE_RULES: Record<string, Rule> = {
       const own = subscriptions(EVENTS).filter(({ consumer }) => consumer === metadata.name);
       return String(watched) === String(own.map(({ queue }) => queue).sort()) ? [] : [`${metadata.name}: ${watched}`];
     }),
+
+  'KEDA is told where RabbitMQ is, to speak TLS with it, and who signed for it': (objects) =>
+    ofKind<IScaledObject>(objects, 'ScaledObject').flatMap(({ metadata, spec }) =>
+      spec.triggers
+        .filter(({ type }) => type === 'rabbitmq')
+        .flatMap(({ authenticationRef }) => {
+          const { secretTargetRef = [], configMapTargetRef = [] } =
+            ofKind<ITriggerAuthentication>(objects, 'TriggerAuthentication').find(
+              (each) => each.metadata.name === authenticationRef?.name,
+            )?.spec ?? {};
+          const secrets = secretTargetRef.map(({ parameter }) => parameter);
+          const tls = configMapTargetRef.find(({ parameter }) => parameter === 'tls');
+          const maps = ofKind<IConfigMap>(objects, 'ConfigMap');
+          const value = maps.find((each) => each.metadata.name === tls?.name)?.data?.[tls!.key];
+          return [...['host', 'ca'].filter((each) => !secrets.includes(each)), ...(value === 'enable' ? [] : ['tls'])];
+        })
+        .map((missing) => `${metadata.name}: ${missing}`),
+    ),
 
   'routes lead from names of the Gateway to public ports': (objects) =>
     ofKind<IHTTPRoute>(objects, 'HTTPRoute').flatMap((route) => {

@@ -30,10 +30,13 @@ export async function problemsOf(object: KubernetesObject): Promise<string[]> {
   } catch (error) {
     problems.push((error as Error).message);
   }
-  const free = FREE_BY_SCHEMA[kind];
+  const free = FREE_BY_SCHEMA[kind] ?? {};
   return [
     ...problems,
-    ...unread((path, value) => (free?.path === path ? issuesOf(free.model, value, path) : undefined)),
+    ...unread((path, value) => {
+      const model = free[path];
+      return model && issuesOf(model, value, path);
+    }),
   ];
 }
 

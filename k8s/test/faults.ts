@@ -113,6 +113,17 @@ export const FAULTS: Record<string, Fault[]> = {
   'KEDA looks at every work queue of a service, and at no other': [
     { overlay: 'mesh', plant: (all) => set(specOf(all, 'ScaledObject', 'trip'), { triggers: [] }) },
   ],
+  'KEDA is told where RabbitMQ is, to speak TLS with it, and who signed for it': [
+    {
+      overlay: 'mesh',
+      plant: (all) => set(specOf(all, 'TriggerAuthentication', 'trip-queues'), { secretTargetRef: [] }),
+    },
+    {
+      overlay: 'mesh',
+      plant: (all) => set(specOf(all, 'TriggerAuthentication', 'trip-queues'), { configMapTargetRef: undefined }),
+    },
+    { overlay: 'mesh', plant: (all) => without(all, 'ConfigMap', /^keda-rabbitmq$/) },
+  ],
   'routes lead from names of the Gateway to public ports': [
     {
       plant: (all) =>

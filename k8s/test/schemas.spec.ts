@@ -7,7 +7,7 @@ import { withKubectl } from './kubectl.ts';
 const CHOSEN_BY_PEOPLE = [
   ...['**.labels', '**.annotations', '**.matchLabels', '**.requests', '**.limits', '**.parameters'],
   ...['ConfigMap.data', 'Service.spec.selector', 'ExternalSecret.spec.target.template.data', 'Queue.spec.arguments'],
-  ...['ScaledObject.spec.triggers.*.metadata', 'PeerAuthentication.spec.portLevelMtls'],
+  'PeerAuthentication.spec.portLevelMtls',
 ].map((pattern) => new RegExp(`^${pattern.replaceAll('.', '\\.').replaceAll('**', '.+').replaceAll('*', '[^.]+')}\\.`));
 
 withKubectl('schemas', () => {
