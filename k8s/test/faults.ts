@@ -144,6 +144,29 @@ export const FAULTS: Record<string, Fault[]> = {
     { plant: (all) => without(all, 'Certificate', /^trip-tls$/) },
     { overlay: 'mesh', plant: (all) => without(all, 'ExternalSecret', /^postgres-trip$/) },
   ],
+  'a database is named for its service, and so is the role that owns it': [
+    {
+      overlay: 'restore',
+      plant: (all) => set(recoveryOf(all), { database: undefined, owner: undefined }),
+    },
+    {
+      plant: (all) =>
+        set(specOf(all, 'Cluster', 'trip-postgres'), { bootstrap: { initdb: { database: 'trip', owner: 'driver' } } }),
+    },
+  ],
+  'a restored database comes from a cluster and a store that are there': [
+    { overlay: 'restore', plant: (all) => set(recoveryOf(all), { source: 'elsewhere' }) },
+    { overlay: 'restore', plant: (all) => without(all, 'ObjectStore', /^trip-backups$/) },
+    { overlay: 'restore', plant: (all) => without(all, 'Cluster', /^trip-postgres$/) },
+  ],
+  'each cluster archives its log in a store of its own': [
+    { plant: (all) => without(all, 'ObjectStore', /^trip-backups$/) },
+    { overlay: 'restore', plant: (all) => set(specOf(all, 'Cluster', 'trip-restored-postgres'), { plugins: [] }) },
+    {
+      overlay: 'restore',
+      plant: (all) => set(specOf(all, 'Cluster', 'trip-restored-postgres'), specOf(all, 'Cluster', 'trip-postgres')),
+    },
+  ],
   'the pages hand calls on to where each service listens, as it speaks': [
     { plant: (all) => set(settings(all, 'web'), { TRIP_URL: 'https://trip.cabstand.svc:9103' }) },
     { plant: (all) => set(settings(all, 'web'), { TRIP_URL: 'http://trip.cabstand.svc:3003' }) },
@@ -207,6 +230,10 @@ export const FAULTS: Record<string, Fault[]> = {
     },
   ],
 };
+
+function recoveryOf(objects: KubernetesObject[]): object {
+  return (specOf(objects, 'Cluster', 'trip-restored-postgres').bootstrap as { recovery: object }).recovery;
+}
 
 function jwtRule(objects: KubernetesObject[]): object {
   return (specOf(objects, 'RequestAuthentication', 'passenger').jwtRules as object[])[0]!;

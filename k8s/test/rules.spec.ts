@@ -1,3 +1,4 @@
+import { DATABASE_RULES } from '../src/database-rules.ts';
 import { OVERLAYS, render } from '../src/kustomize.ts';
 import type { KubernetesObject } from '../src/objects.ts';
 import { REFERENCE_RULES } from '../src/reference-rules.ts';
@@ -7,7 +8,10 @@ import { PAGES_RULES } from '../src/pages-rules.ts';
 import { FAULTS } from './faults.ts';
 import { withKubectl } from './kubectl.ts';
 
-const RULES: Record<string, Rule> = { ...WORKLOAD_RULES, ...REFERENCE_RULES, ...PAGES_RULES, ...MESH_RULES };
+const RULES: Record<string, Rule> = {
+  ...{ ...WORKLOAD_RULES, ...REFERENCE_RULES, ...DATABASE_RULES },
+  ...{ ...PAGES_RULES, ...MESH_RULES },
+};
 /** Some have only something to say where there is a mesh. */
 const rulesOf = (overlay: string) => Object.keys(RULES).filter((rule) => overlay === 'mesh' || !(rule in MESH_RULES));
 
