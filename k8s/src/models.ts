@@ -18,6 +18,13 @@ const rabbitmqClusterReference = reference;
 const vhost = z.string();
 const amounts = z.strictObject({ cpu: quantity, memory: quantity });
 const matchLabels = z.strictObject({ matchLabels: z.record(z.string(), z.string()) });
+const confined = z.strictObject({
+  name: z.string(),
+  securityContext: z.strictObject({
+    allowPrivilegeEscalation: z.boolean(),
+    capabilities: z.strictObject({ drop: z.array(z.string()) }),
+  }),
+});
 
 const RabbitmqCluster = z.strictObject({
   image: z.string(),
@@ -37,17 +44,23 @@ const RabbitmqCluster = z.strictObject({
     }),
   }),
   terminationGracePeriodSeconds: z.int(),
-  override: z
-    .strictObject({
-      statefulSet: z.strictObject({
-        spec: z.strictObject({
-          template: z.strictObject({
-            metadata: z.strictObject({ labels: z.record(z.string(), z.string()) }).optional(),
+  override: z.strictObject({
+    statefulSet: z.strictObject({
+      spec: z.strictObject({
+        template: z.strictObject({
+          metadata: z.strictObject({ labels: z.record(z.string(), z.string()) }).optional(),
+          spec: z.strictObject({
+            securityContext: z.strictObject({
+              runAsNonRoot: z.boolean(),
+              seccompProfile: z.strictObject({ type: z.literal('RuntimeDefault') }),
+            }),
+            initContainers: z.array(confined),
+            containers: z.array(confined),
           }),
         }),
       }),
-    })
-    .optional(),
+    }),
+  }),
 });
 
 const TOPOLOGY = {

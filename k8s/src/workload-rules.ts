@@ -1,4 +1,5 @@
 import type { IDeployment } from 'kubernetes-models/apps/v1/Deployment';
+import type { IPodSpec } from 'kubernetes-models/v1/PodSpec';
 import type { IProbe } from 'kubernetes-models/v1/Probe';
 import { ofKind, type KubernetesObject } from './objects.ts';
 import { violations } from './pod-security.ts';
@@ -6,6 +7,10 @@ import { containersOf, isOfPages, portNamed, services, settingsOf, workloads } f
 
 /** Says what is wrong, each thing in a line; nothing when all is well. */
 export type Rule = (objects: KubernetesObject[]) => string[];
+
+interface RabbitmqCluster {
+  spec: { override?: { statefulSet?: { spec?: { template?: { spec?: IPodSpec } } } } };
+}
 
 /** From the signal: what a service needs at most to stop (P8), and a second for the kubelet. */
 const STOP_S = 11;
@@ -16,6 +21,20 @@ export const WORKLOAD_RULES: Record<string, Rule> = {
     workloads(objects).flatMap(({ title, annotations, pod }) =>
       violations('restricted', { metadata: { annotations }, spec: pod }).map((violation) => `${title}: ${violation}`),
     ),
+
+  'pods of RabbitMQ are told to keep to it, whatever their operator does by itself': (objects) =>
+    ofKind<RabbitmqCluster>(objects, 'RabbitmqCluster').flatMap(({ metadata, spec }) => {
+      const pod = spec.override?.statefulSet?.spec?.template?.spec;
+      const { initContainers = [], containers = [] } = pod ?? {};
+      const named = [...initContainers, ...containers].map(({ name }) => name);
+      return [
+        // As the operator names them: a container of another name would be one more.
+        ...(String(named) === 'setup-container,rabbitmq' ? [] : [`${metadata.name}: ${named}`]),
+        ...violations('restricted', { spec: { ...pod, initContainers, containers } }).map(
+          (violation) => `${metadata.name}: ${violation}`,
+        ),
+      ];
+    }),
 
   'services write nothing to their file system, and run as a numbered user': (objects) =>
     services(objects).flatMap(({ title, pod }) => [

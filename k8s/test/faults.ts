@@ -26,6 +26,11 @@ export const FAULTS: Record<string, Fault[]> = {
     { plant: (all) => set(container(all).securityContext, { capabilities: { add: ['NET_ADMIN'], drop: ['ALL'] } }) },
     { plant: (all) => set(trip(all).pod, { hostNetwork: true }) },
   ],
+  'pods of RabbitMQ are told to keep to it, whatever their operator does by itself': [
+    { plant: (all) => set(specOf(all, 'RabbitmqCluster', 'rabbitmq'), { override: undefined }) },
+    { plant: (all) => set(overriddenPod(all), { securityContext: { runAsNonRoot: true } }) },
+    { overlay: 'mesh', plant: (all) => set(overriddenPod(all).containers[0], { name: 'broker' }) },
+  ],
   'services write nothing to their file system, and run as a numbered user': [
     { plant: (all) => set(container(all).securityContext, { readOnlyRootFilesystem: false }) },
     { plant: (all) => set(trip(all).pod.securityContext, { runAsUser: undefined }) },
@@ -230,6 +235,13 @@ export const FAULTS: Record<string, Fault[]> = {
     },
   ],
 };
+
+function overriddenPod(objects: KubernetesObject[]): { containers: object[] } {
+  const { override } = specOf(objects, 'RabbitmqCluster', 'rabbitmq') as {
+    override: { statefulSet: { spec: { template: { spec: { containers: object[] } } } } };
+  };
+  return override.statefulSet.spec.template.spec;
+}
 
 function recoveryOf(objects: KubernetesObject[]): object {
   return (specOf(objects, 'Cluster', 'trip-restored-postgres').bootstrap as { recovery: object }).recovery;
