@@ -1,4 +1,5 @@
 import type { ICluster } from '@kubernetes-models/cloudnative-pg/postgresql.cnpg.io/v1/Cluster';
+import type { IScheduledBackup } from '@kubernetes-models/cloudnative-pg/postgresql.cnpg.io/v1/ScheduledBackup';
 import { ofKind, type KubernetesObject } from './objects.ts';
 import type { Rule } from './workload-rules.ts';
 
@@ -46,4 +47,25 @@ export const DATABASE_RULES: Record<string, Rule> = {
       .filter(({ path }) => !path || used.filter((each) => each.path === path).length > 1)
       .map(({ name, path }) => `${name}: ${path}`);
   },
+
+  'each cluster has a backup at once and every night, by the plug-in that keeps its log': (objects) =>
+    clustersOf(objects)
+      .filter(
+        ({ metadata, spec }) =>
+          !ofKind<IScheduledBackup>(objects, 'ScheduledBackup').some(
+            ({ spec: backup }) =>
+              backup.cluster.name === metadata.name &&
+              backup.immediate &&
+              /^\d+ \d+ \d+ \* \* \*$/.test(backup.schedule) &&
+              spec?.plugins?.some(
+                ({ name, isWALArchiver }) => isWALArchiver && name === backup.pluginConfiguration?.name,
+              ),
+          ),
+      )
+      .map(({ metadata }) => metadata.name),
+
+  'whoever writes backups with no key of its own is somebody to the cloud': (objects) =>
+    clustersOf(objects)
+      .filter(({ spec }) => Object.keys(spec?.serviceAccountTemplate?.metadata?.annotations ?? {}).length === 0)
+      .map(({ metadata }) => metadata.name),
 };

@@ -172,6 +172,18 @@ export const FAULTS: Record<string, Fault[]> = {
       plant: (all) => set(specOf(all, 'Cluster', 'trip-restored-postgres'), specOf(all, 'Cluster', 'trip-postgres')),
     },
   ],
+  'each cluster has a backup at once and every night, by the plug-in that keeps its log': [
+    { plant: (all) => set(specOf(all, 'ScheduledBackup', 'trip-nightly'), { immediate: undefined }) },
+    { plant: (all) => set(specOf(all, 'ScheduledBackup', 'trip-nightly'), { schedule: '0 2 * * *' }) },
+    { overlay: 'restore', plant: (all) => without(all, 'ScheduledBackup', /^trip-restored-nightly$/) },
+  ],
+  'whoever writes backups with no key of its own is somebody to the cloud': [
+    { plant: (all) => set(specOf(all, 'Cluster', 'trip-postgres'), { serviceAccountTemplate: undefined }) },
+    {
+      overlay: 'staging',
+      plant: (all) => set(specOf(all, 'Cluster', 'trip-postgres'), { serviceAccountTemplate: {} }),
+    },
+  ],
   'the pages hand calls on to where each service listens, as it speaks': [
     { plant: (all) => set(settings(all, 'web'), { TRIP_URL: 'https://trip.cabstand.svc:9103' }) },
     { plant: (all) => set(settings(all, 'web'), { TRIP_URL: 'http://trip.cabstand.svc:3003' }) },
