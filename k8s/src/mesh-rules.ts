@@ -120,6 +120,11 @@ export const MESH_RULES: Record<string, Rule> = {
       return limited && watched ? [] : [service.name];
     }),
 
+  'the proxy of a service outlives it, so that what it finishes on SIGTERM gets out': (objects) =>
+    services(objects)
+      .filter(({ annotations }) => annotations['sidecar.istio.io/nativeSidecar'] !== 'true')
+      .map(({ name }) => name),
+
   'no service speaks TLS by itself, which the mesh could not see into': (objects) =>
     services(objects)
       .filter(({ name }) => settingsOf(objects, name).TLS_CERT_FILE)

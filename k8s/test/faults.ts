@@ -239,6 +239,9 @@ export const FAULTS: Record<string, Fault[]> = {
       plant: (all) => set(specOf(all, 'DestinationRule', 'trip'), { host: 'trips.cabstand.svc.cluster.local' }),
     },
   ],
+  'the proxy of a service outlives it, so that what it finishes on SIGTERM gets out': [
+    { overlay: 'mesh', plant: (all) => set(templateOf(all, 'trip').metadata, { annotations: {} }) },
+  ],
   'no service speaks TLS by itself, which the mesh could not see into': [
     {
       overlay: 'mesh',
@@ -247,6 +250,10 @@ export const FAULTS: Record<string, Fault[]> = {
     },
   ],
 };
+
+function templateOf(objects: KubernetesObject[], service: string): { metadata: object } {
+  return specOf(objects, 'Deployment', service).template as { metadata: object };
+}
 
 function overriddenPod(objects: KubernetesObject[]): { containers: object[] } {
   const { override } = specOf(objects, 'RabbitmqCluster', 'rabbitmq') as {
