@@ -66,23 +66,33 @@ export const REFERENCE_RULES: Record<string, Rule> = {
     ),
   ],
 
-  'each Deployment has one autoscaler, and each budget is of pods that exist': (objects) => {
-    const hpas = ofKind<IHorizontalPodAutoscaler>(objects, 'HorizontalPodAutoscaler');
+  'each Deployment has one autoscaler and one budget, and neither is of anything else': (objects) => {
     const scaled = [
-      ...hpas.map(({ spec }) => spec?.scaleTargetRef.name),
+      ...ofKind<IHorizontalPodAutoscaler>(objects, 'HorizontalPodAutoscaler').map(
+        ({ spec }) => spec?.scaleTargetRef.name,
+      ),
       ...ofKind<IScaledObject>(objects, 'ScaledObject').map(({ spec }) => spec.scaleTargetRef.name),
     ];
+    const budgets = ofKind<IPodDisruptionBudget>(objects, 'PodDisruptionBudget');
     const deployments = [...namesOf(objects, 'Deployment')];
-    const budgets = ofKind<IPodDisruptionBudget>(objects, 'PodDisruptionBudget').filter(
-      ({ spec }) =>
-        // Pods of a RabbitmqCluster are made by its operator.
-        spec?.selector?.matchLabels?.['app.kubernetes.io/name'] !== 'rabbitmq' &&
-        !workloads(objects).some(({ labels }) => matches(spec?.selector?.matchLabels, labels)),
-    );
+    // Where servers are StatefulSets (local), there is one of each, on one node.
+    const ours = namesOf(objects, 'StatefulSet').size > 0 ? [] : services(objects);
     return [
-      ...(scaled.length > 0 ? deployments.filter((name) => scaled.filter((each) => each === name).length !== 1) : []),
+      ...ours
+        .filter(({ name }) => scaled.filter((each) => each === name).length !== 1)
+        .map(({ title }) => `autoscalers of ${title}`),
+      ...ours
+        .filter(({ labels }) => budgets.filter(({ spec }) => matches(spec?.selector?.matchLabels, labels)).length !== 1)
+        .map(({ title }) => `budgets of ${title}`),
       ...scaled.filter((name) => !deployments.includes(name ?? '')).map((name) => `nothing is called ${name}`),
-      ...budgets.map(nameOf),
+      ...budgets
+        .filter(
+          ({ spec }) =>
+            // Pods of a RabbitmqCluster are made by its operator.
+            spec?.selector?.matchLabels?.['app.kubernetes.io/name'] !== 'rabbitmq' &&
+            !workloads(objects).some(({ labels }) => matches(spec?.selector?.matchLabels, labels)),
+        )
+        .map(nameOf),
     ];
   },
 

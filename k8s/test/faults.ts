@@ -104,8 +104,12 @@ export const FAULTS: Record<string, Fault[]> = {
         ),
     },
   ],
-  'each Deployment has one autoscaler, and each budget is of pods that exist': [
+  'each Deployment has one autoscaler and one budget, and neither is of anything else': [
     { plant: (all) => without(all, 'HorizontalPodAutoscaler', /^trip$/) },
+    { plant: (all) => without(all, 'HorizontalPodAutoscaler', /./) },
+    { plant: (all) => without(all, 'PodDisruptionBudget', /^web$/) },
+    { overlay: 'mesh', plant: (all) => without(all, 'ScaledObject', /^driver$/) },
+    { overlay: 'mesh', plant: (all) => without(all, 'HorizontalPodAutoscaler', /^web$/) },
     {
       overlay: 'mesh',
       plant: (all) => [

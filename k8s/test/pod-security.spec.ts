@@ -8,7 +8,11 @@ import { violations, type Level, type Pod } from '../src/pod-security.ts';
  * `fail` in it.
  */
 const FOLDER = process.env.POD_SECURITY_FIXTURES;
-const LEVELS: Level[] = ['baseline', 'restricted'];
+/** How many there are of each (v1.36), so that none can go missing unnoticed: 148 in all. */
+const PODS: Record<Level, { pass: number; fail: number }> = {
+  baseline: { pass: 15, fail: 34 },
+  restricted: { pass: 23, fail: 76 },
+};
 
 const podsOf = (folder: string, verdict: 'pass' | 'fail') =>
   readdirSync(join(folder, verdict)).map((file) => ({
@@ -17,11 +21,10 @@ const podsOf = (folder: string, verdict: 'pass' | 'fail') =>
   }));
 
 if (FOLDER) {
-  it.each(LEVELS)('every pod that upstream refuses at %s violates it, and no other', (level) => {
+  it.each(Object.keys(PODS) as Level[])('every pod that upstream refuses at %s violates it, and no other', (level) => {
     const refused = podsOf(join(FOLDER, level), 'fail');
     const taken = podsOf(join(FOLDER, level), 'pass');
-    process.stdout.write(`${level}: ${refused.length} pods to refuse, ${taken.length} to take\n`);
-    expect(refused.length).toBeGreaterThan(30);
+    expect({ pass: taken.length, fail: refused.length }).toEqual(PODS[level]);
     expect(refused.filter(({ pod }) => violations(level, pod).length === 0).map(({ file }) => file)).toEqual([]);
     expect(
       taken
@@ -30,5 +33,6 @@ if (FOLDER) {
     ).toEqual([]);
   });
 } else {
-  it("our checker is not held against upstream's pods: POD_SECURITY_FIXTURES names no folder of them", () => undefined);
+  // Neither here nor on GitHub, where nobody has put them: .ci/run names the folder where there is one.
+  it("our checker against upstream's pods", ({ skip }) => skip('POD_SECURITY_FIXTURES names no folder of them'));
 }
