@@ -15,6 +15,13 @@ interface RabbitmqCluster {
 /** From the signal: what a service needs at most to stop (P8), and a second for the kubelet. */
 const STOP_S = 11;
 
+/** Of a service, as measured: zero-downtime.alone.spec.ts, and for streams docs/performance.md. */
+const MEASURED = { idleBytes: 170 * 2 ** 20, loadBytes: 291 * 2 ** 20, streamBytes: 42_000 };
+/** The default of STREAMS_PER_REPLICA (libs/service-defaults). */
+const STREAMS = 10_000;
+const UNITS: Record<string, number> = { Mi: 2 ** 20, Gi: 2 ** 30 };
+const bytesOf = (quantity: unknown) => parseFloat(String(quantity)) * (UNITS[String(quantity).slice(-2)] ?? NaN);
+
 /** What has to hold for every pod. */
 export const WORKLOAD_RULES: Record<string, Rule> = {
   'pods keep to the level `restricted` of the Pod Security Standards': (objects) =>
@@ -57,6 +64,20 @@ export const WORKLOAD_RULES: Record<string, Rule> = {
         )
         .map(({ name }) => `${workload.title}: ${name}`),
     ),
+
+  'a service has the memory that it was seen to use, for all the streams that it may hold too': (objects) =>
+    services(objects)
+      .filter((workload) => !isOfPages(workload))
+      .flatMap(({ name, title, pod }) => {
+        const { requests, limits } = pod.containers[0]?.resources ?? {};
+        const streams = Number(settingsOf(objects, name).STREAMS_PER_REPLICA ?? STREAMS);
+        return [
+          ...(bytesOf(requests?.memory) >= MEASURED.idleBytes ? [] : [`${title}: request`]),
+          ...(bytesOf(limits?.memory) >= MEASURED.loadBytes + streams * MEASURED.streamBytes
+            ? []
+            : [`${title}: limit`]),
+        ];
+      }),
 
   'probes of services ask ports that exist, on the management port where there is one': (objects) =>
     services(objects).flatMap((workload) => {

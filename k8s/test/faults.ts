@@ -43,6 +43,11 @@ export const FAULTS: Record<string, Fault[]> = {
   'containers say what they need and what they may use': [
     { plant: (all) => set(container(all).resources, { limits: { cpu: '1' } }) },
   ],
+  'a service has the memory that it was seen to use, for all the streams that it may hold too': [
+    { plant: (all) => set(container(all).resources, { limits: { cpu: '2', memory: '512Mi' } }) },
+    { plant: (all) => set(container(all).resources, { requests: { cpu: '250m', memory: '128Mi' } }) },
+    { plant: (all) => set(settings(all, 'driver'), { STREAMS_PER_REPLICA: '20000' }) },
+  ],
   'probes of services ask ports that exist, on the management port where there is one': [
     { plant: (all) => set(container(all).livenessProbe?.httpGet, { port: 'manage' }) },
     { plant: (all) => set(container(all).readinessProbe?.httpGet, { port: 'http' }) },
