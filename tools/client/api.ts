@@ -112,9 +112,12 @@ class Member {
     return this.send('POST', `${this.urls.trip}/v1/trips/${id}/rating`, { stars });
   }
 
-  /** The newest trip of this member, when it is still going on: what to pick up again after a restart. */
+  /**
+   * The trip of this member that is still going on: what to pick up again after a restart. Not always the newest one: a
+   * driver gets an older request when other drivers have kept it for a while.
+   */
   async tripUnderWay(): Promise<Trip | undefined> {
-    const { items } = await this.trips('?limit=1');
+    const { items } = await this.trips('?limit=20');
     return items.find((trip) => !OVER.includes(trip.status));
   }
 

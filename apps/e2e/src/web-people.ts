@@ -10,10 +10,10 @@ export const DROPOFF = 'Opera';
 /** Beside that pickup. */
 export const NEAR_PICKUP: GeoPoint = { lat: 52.5212, lng: 13.4059 };
 
-const PERSON = { Name: 'Ada Example', Phone: '+49 30 1234567', Password: PASSWORD };
+export const PERSON = { Name: 'Ada Example', Phone: '+49 30 1234567', Password: PASSWORD };
 const CAB = { 'Licence number': 'B-123456', Make: 'Cab', Model: 'One', Colour: 'white', Plate: 'B-CS 1' };
 
-async function register(page: Page, path: string, answers: Record<string, string>): Promise<void> {
+export async function register(page: Page, path: string, answers: Record<string, string>): Promise<void> {
   await page.goto(path);
   await page.getByRole('tab', { name: 'Create account' }).click();
   await fill(page, { 'E-mail': `${randomUUID()}@example.com`, ...answers });
@@ -36,7 +36,7 @@ export async function passengerPage(browser: TestBrowser, name = 'Ada Example'):
 export async function driverPage(browser: TestBrowser, at: GeoPoint, name = 'Bruno Example'): Promise<Page> {
   const page = await browser.page(
     {},
-    { 'cabstand.cab': at, 'cabstand.drive.settings': { mode: 'simulated', isFast: true } },
+    { 'cabstand.driver.cab': at, 'cabstand.driver.settings': { mode: 'simulated', isFast: true } },
   );
   await register(page, '/drive', { ...PERSON, ...CAB, Name: name });
   await page.getByRole('heading', { name: 'You are offline' }).waitFor();

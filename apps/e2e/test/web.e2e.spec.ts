@@ -1,7 +1,7 @@
 import { eventually } from '@cabstand/testing';
 import type { Page } from 'playwright-core';
 import { newDriver, untilOffered, untilTrip } from '../src/people.ts';
-import { Platform } from '../src/platform.ts';
+import type { Platform } from '../src/platform.ts';
 import {
   driverPage,
   fill,
@@ -15,7 +15,8 @@ import {
   untilShown,
 } from '../src/web-people.ts';
 import { startMapServer } from '../src/map-server.ts';
-import { inspect, storedText, TestBrowser, WebProcess } from '../src/web.ts';
+import { inspect, storedText, WebProcess, type TestBrowser } from '../src/web.ts';
+import { WebPlatform } from '../src/web-platform.ts';
 import { northOf } from '../src/places.ts';
 
 /** A map that shows nothing is one colour, and its picture next to nothing. */
@@ -24,39 +25,22 @@ const BLANK_BYTES = 6_000;
 // Maps are drawn in software, and other tests may have the processor meanwhile.
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
+let served: WebPlatform;
 let platform: Platform;
 let web: WebProcess;
 let browser: TestBrowser;
 /** One that can't draw the map: everything else works without it. */
 let plain: TestBrowser;
-const open: Page[] = [];
+const kept = (page: Page): Page => served.kept(page);
 
 beforeAll(async () => {
-  const port = await WebProcess.port();
-  platform = await Platform.start({ env: { WEB_ORIGINS: `http://127.0.0.1:${port}` } });
-  web = WebProcess.before(platform, port);
-  await web.start();
-  browser = await TestBrowser.launch(web.url);
-  plain = await TestBrowser.launch(web.url, { hasWebGl: false });
+  served = await WebPlatform.start();
+  ({ platform, web } = served);
+  browser = await served.browser();
+  plain = await served.browser({ hasWebGl: false });
 }, 90_000);
-
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((page) => page.context().close()));
-  expect([...browser.complaints.splice(0), ...plain.complaints.splice(0)]).toEqual([]);
-});
-
-afterAll(async () => {
-  await browser?.close();
-  await plain?.close();
-  await web?.stop();
-  await platform?.stop();
-});
-
-/** Closed after the test. */
-function kept(page: Page): Page {
-  open.push(page);
-  return page;
-}
+afterEach(async () => expect(await served.afterTest()).toEqual([]));
+afterAll(() => served?.stop());
 
 it('takes a passenger and a driver through a whole trip, whatever is reloaded', async () => {
   const driver = kept(await driverPage(browser, NEAR_PICKUP));

@@ -3,6 +3,7 @@ import type { components as DriverComponents, paths as DriverPaths } from './gen
 import type { components as PassengerComponents, paths as PassengerPaths } from './generated/passenger.d.ts';
 import type { components as TripComponents, paths as TripPaths } from './generated/trip.d.ts';
 import { ApiProblem, type Problem } from './problem.ts';
+import { noteServerTime } from './server-clock.ts';
 import { sessions, type Member } from './session.ts';
 import type { SignedIn } from './signed-in.ts';
 
@@ -42,6 +43,7 @@ async function send(request: Request): Promise<Response> {
   try {
     const signal = AbortSignal.any([request.signal, AbortSignal.timeout(TIMEOUT_MS)]);
     const response = await fetch(request, { signal });
+    noteServerTime(response);
     // Read here: an answer that is cut off is one that never came.
     const body = await response.arrayBuffer();
     return new Response(body.byteLength === 0 ? null : body, response);

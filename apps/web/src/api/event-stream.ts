@@ -1,6 +1,7 @@
 import { EventSourceParserStream, type EventSourceMessage } from 'eventsource-parser/stream';
 import type { TokenSource } from './client.ts';
 import { ApiProblem, type Problem } from './problem.ts';
+import { noteServerTime } from './server-clock.ts';
 
 export interface StreamEvent {
   event: string;
@@ -79,6 +80,7 @@ async function open(
   const response = await fetch(url, { headers, signal, cache: 'no-store' }).catch(() => {
     throw new ApiProblem(0);
   });
+  noteServerTime(response);
   if (response.ok && response.body) return response.body;
   const problem = (await response.json().catch(() => ({}))) as Partial<Problem>;
   throw new ApiProblem(response.status, problem, response.headers.get('retry-after'));

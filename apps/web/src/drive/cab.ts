@@ -1,4 +1,5 @@
 import { answerOf, asDriver, type Point } from '../api/client.ts';
+import { serverNowMs } from '../api/server-clock.ts';
 import { CITY_CENTRE, distanceM, headingDeg, offset, rounded, towards } from '../map/geometry.ts';
 
 /** Where the driver's cab says that it is, and where that comes from. */
@@ -19,7 +20,7 @@ const LONGEST_STEP_MS = 3_000;
 const SPEED_MPS = 40 / 3.6;
 /** For who doesn't want to wait; still below what the driver service believes of a car. */
 const FAST_SPEED_MPS = 75;
-const KEY = 'cabstand.cab';
+const KEY = 'cabstand.driver.cab';
 
 /** Moves the cab, or follows the device, and reports where it is while it runs. */
 export class Cab {
@@ -98,7 +99,7 @@ export class Cab {
     this.#reportedAtMs = Date.now();
     const { at, headingDeg: heading } = this.#state;
     const moving = heading === undefined ? {} : { headingDeg: heading };
-    const points = [{ ...at, at: new Date().toISOString(), ...moving }];
+    const points = [{ ...at, at: new Date(serverNowMs()).toISOString(), ...moving }];
     try {
       await answerOf(asDriver.accounts.POST('/v1/drivers/me/positions', { body: { points } }));
       this.#tell(null);
@@ -115,7 +116,7 @@ export class Cab {
 
   #set(news: Partial<CabState>): void {
     this.#state = { ...this.#state, ...news };
-    sessionStorage.setItem(KEY, JSON.stringify(this.#state.at));
+    if (news.at) sessionStorage.setItem(KEY, JSON.stringify(news.at));
     for (const listener of this.#listeners) listener();
   }
 }

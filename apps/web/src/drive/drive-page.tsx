@@ -7,7 +7,7 @@ import { MemberNav } from '../layout/member-nav.tsx';
 import { Stage } from '../layout/stage.tsx';
 import { MapFrame } from '../map/map-frame.tsx';
 import { HistoryPanel } from '../trip/history-panel.tsx';
-import { isOver } from '../trip/trips.ts';
+import { isOver } from '../trip/current-trip.ts';
 import { ShiftPanel } from './shift-panel.tsx';
 import { useShift } from './use-shift.ts';
 

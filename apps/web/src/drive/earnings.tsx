@@ -1,5 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { answerOf, asDriver, type Trip } from '../api/client.ts';
+import { serverNowMs } from '../api/server-clock.ts';
 import { historyKey } from '../trip/trips.ts';
 import { money } from '../widgets/words.ts';
 
@@ -14,7 +15,7 @@ interface Earnings {
 
 /** What was earned since midnight, from the driver's trips. */
 async function earnedToday(): Promise<Earnings> {
-  const midnight = new Date().setHours(0, 0, 0, 0);
+  const midnight = new Date(serverNowMs()).setHours(0, 0, 0, 0);
   const completed: Trip[] = [];
   let cursor: string | null = null;
   for (let page = 0; page < MOST_PAGES; page += 1) {
@@ -31,15 +32,22 @@ async function earnedToday(): Promise<Earnings> {
 }
 
 export function EarningsLine() {
-  const { data } = useQuery({ queryKey: [...historyKey('driver'), 'earnings'], queryFn: earnedToday });
-  const sum = data?.totals.map(([currency, minor]) => money(minor, currency)).join(' + ') || money(0, 'EUR');
+  const { data, isError } = useQuery({ queryKey: [...historyKey('driver'), 'earnings'], queryFn: earnedToday });
   return (
     <div className="row earnings">
       <span className="muted">Today</span>
       <span className="numbers">
-        <strong>{sum}</strong>{' '}
-        <span className="muted">{data ? `· ${data.trips} ${data.trips === 1 ? 'trip' : 'trips'}` : ''}</span>
+        {data && (
+          <>
+            <strong>{sumOf(data)}</strong> <span className="muted">{counted(data)}</span>
+          </>
+        )}
+        {!data && <span className="muted">{isError ? 'not known right now' : 'adding up…'}</span>}
       </span>
     </div>
   );
 }
+
+const sumOf = ({ totals }: Earnings) =>
+  totals.map(([currency, minor]) => money(minor, currency)).join(' + ') || money(0, 'EUR');
+const counted = ({ trips }: Earnings) => `· ${trips} ${trips === 1 ? 'trip' : 'trips'}`;

@@ -12,11 +12,13 @@ import { ActionButton } from '../widgets/action-button.tsx';
 
 /** How long offers are open unless the service is told otherwise (`DISPATCH_OFFER_TTL`); only the meter's scale. */
 const USUAL_MS = 15_000;
+/** The service says that an offer has expired; this long it is waited for, for the page's clock is not exact. */
+const GRACE_MS = 2_500;
 
 /** A trip that the driver can have, for some seconds. */
 export function OfferCard({ offer, offers }: { offer: Offer; offers: Offers }) {
-  const leftMs = Math.max(0, Date.parse(offer.expiresAt) - useNow(250));
-  const isOver = leftMs === 0;
+  const untilExpiryMs = Date.parse(offer.expiresAt) - useNow(250);
+  const leftMs = Math.max(0, untilExpiryMs);
   const answering = useMutation({
     mutationFn: (answer: 'accept' | 'decline') => {
       const params = { path: { offerId: offer.offerId } };
@@ -33,10 +35,12 @@ export function OfferCard({ offer, offers }: { offer: Offer; offers: Offers }) {
       if (error instanceof ApiProblem && !error.isTemporary) offers.close(offer.offerId, messageOf(error));
     },
   });
+  // An answer that is on its way may have been in time.
+  const isGone = untilExpiryMs < -GRACE_MS && !answering.isPending;
   const expire = useEffectEvent(() => offers.close(offer.offerId, 'The offer expired. The next one comes by itself.'));
   useEffect(() => {
-    if (isOver) expire();
-  }, [isOver]);
+    if (isGone) expire();
+  }, [isGone]);
   return (
     <section className="card highlight" aria-label="Offer">
       <div className="row">
@@ -52,7 +56,9 @@ export function OfferCard({ offer, offers }: { offer: Offer; offers: Offers }) {
       <div className="meter" aria-hidden="true">
         <span style={{ transform: `scaleX(${Math.min(1, leftMs / USUAL_MS)})` }} />
       </div>
-      <p className="hint numbers">{Math.ceil(leftMs / 1_000)} seconds to answer</p>
+      <p className="hint numbers">
+        {answering.isPending ? 'Answering…' : `${Math.ceil(leftMs / 1_000)} seconds to answer`}
+      </p>
       <ErrorNotice error={answering.error} />
       <div className="buttons">
         <Button className="button big" isDisabled={answering.isPending} onPress={() => answering.mutate('decline')}>

@@ -2,7 +2,7 @@ import { Button, Label, Radio, RadioGroup, Switch } from 'react-aria-components'
 import type { Trip } from '../api/client.ts';
 import { RatingForm } from '../trip/rating-form.tsx';
 import { Receipt } from '../trip/receipt.tsx';
-import { isOver } from '../trip/trips.ts';
+import { isOver } from '../trip/current-trip.ts';
 import { ErrorNotice, Notice } from '../widgets/notice.tsx';
 import { useDraft } from '../widgets/use-draft.ts';
 import type { CabMode } from './cab.ts';
@@ -15,12 +15,13 @@ import { ActionButton } from '../widgets/action-button.tsx';
 /** What a driver does all day. */
 export function ShiftPanel({ shift }: { shift: Shift }) {
   const { trip, at, offers, isOnline } = shift;
-  const [seenTripId, setSeenTripId] = useDraft<string | null>('drive.seen', null);
+  const [seenTripId, setSeenTripId] = useDraft<string | null>('driver.seen', null);
   const active = trip && !isOver(trip) ? trip : null;
   const ended = trip && isOver(trip) && trip.id !== seenTripId && shift.isFresh(trip) ? trip : null;
+  const duty = isOnline ? 'You are online' : active ? 'You are offline after this trip' : 'You are offline';
   return (
     <>
-      <h1>{isOnline || active ? 'You are online' : 'You are offline'}</h1>
+      <h1>{duty}</h1>
       <EarningsLine />
       <ErrorNotice error={shift.error} />
       {shift.trouble && <Notice tone="warn">{shift.trouble}</Notice>}

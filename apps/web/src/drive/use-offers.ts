@@ -2,11 +2,24 @@ import { useQueryClient } from '@tanstack/react-query';
 import { useEffect, useState } from 'react';
 import { answerOf, asDriver, type Offer, type Trip } from '../api/client.ts';
 import { followEvents } from '../api/event-stream.ts';
-import { ApiProblem } from '../api/problem.ts';
+import { ApiProblem, messageOf } from '../api/problem.ts';
 import { sessions } from '../api/session.ts';
-import { askForNewestTrip, learnOfTrip } from '../trip/trips.ts';
+import { isOver } from '../trip/current-trip.ts';
+import { askForCurrentTrip, learnOfTrip } from '../trip/trips.ts';
 
 const LOOK_AGAIN_MS = 400;
+/** What takes longer than this, the stream tells if it comes at all. */
+const AWAIT_AT_MOST_MS = 30_000;
+
+const NEXT = 'The next one comes by itself.';
+/** Why an offer is gone that the driver hasn't answered. */
+const GONE: Partial<Record<string, string>> = {
+  expired: `The offer expired. ${NEXT}`,
+  withdrawn: `The passenger cancelled: the offer was withdrawn. ${NEXT}`,
+};
+const CANCELLED_MEANWHILE = `The passenger cancelled the trip meanwhile. ${NEXT}`;
+const NEVER_CONFIRMED =
+  'The trip was not confirmed: most likely the passenger cancelled it. If it comes, it is shown here.';
 
 export interface Offers {
   offer: Offer | null;
@@ -39,12 +52,12 @@ export function useOffers(isOnDuty: boolean): Offers {
     const { signal } = leaving;
     const learn = (change: (known: State) => Partial<State>) => setState((known) => ({ ...known, ...change(known) }));
     const hear = (event: string, data: unknown) => {
-      if (event === 'offer') learn(() => ({ offer: data as Offer, news: null }));
-      if (event === 'offer-withdrawn') learn((known) => withdrawn(known, data as Offer));
+      if (event === 'offer') learn((known) => offered(known, data as Offer));
+      if (event === 'offer-withdrawn') learn((known) => withdrawn(known, data as Withdrawal));
       if (event === 'trip') {
         const { tripId, status } = data as { tripId: string; status: Trip['status'] };
-        learn((known) => ({ awaitedTripId: status === 'accepted' ? tripId : known.awaitedTripId }));
-        void askForNewestTrip(queries, 'driver');
+        learn((known) => toldOfTrip(known, tripId, status));
+        void askForCurrentTrip(queries, 'driver');
       }
     };
     const listen = async () => {
@@ -64,20 +77,28 @@ export function useOffers(isOnDuty: boolean): Offers {
   useEffect(() => {
     if (!awaitedTripId) return;
     let timer: ReturnType<typeof setTimeout>;
-    let isOver = false;
+    let hasLeft = false;
+    const sinceMs = performance.now();
+    const stop = (news: string | null) =>
+      setState((known) => (known.awaitedTripId === awaitedTripId ? { ...known, awaitedTripId: null, news } : known));
     const look = async () => {
       const params = { path: { id: awaitedTripId } };
       try {
-        learnOfTrip(queries, 'driver', await answerOf(asDriver.trips.GET('/v1/trips/{id}', { params })));
-        setState((known) => ({ ...known, awaitedTripId: null }));
+        const trip = await answerOf(asDriver.trips.GET('/v1/trips/{id}', { params }));
+        if (hasLeft) return;
+        learnOfTrip(queries, 'driver', trip);
+        stop(null);
       } catch (error) {
+        if (hasLeft) return;
         const isNotYet = error instanceof ApiProblem && (error.status === 404 || error.isTemporary);
-        if (isNotYet && !isOver) timer = setTimeout(() => void look(), LOOK_AGAIN_MS);
+        if (!isNotYet) stop(messageOf(error));
+        else if (performance.now() - sinceMs > AWAIT_AT_MOST_MS) stop(NEVER_CONFIRMED);
+        else timer = setTimeout(() => void look(), LOOK_AGAIN_MS);
       }
     };
     void look();
     return () => {
-      isOver = true;
+      hasLeft = true;
       clearTimeout(timer);
     };
   }, [queries, awaitedTripId]);
@@ -90,7 +111,19 @@ export function useOffers(isOnDuty: boolean): Offers {
   };
 }
 
-const withdrawn = ({ offer, news }: State, { offerId }: Pick<Offer, 'offerId'>): Partial<State> =>
-  offer?.offerId === offerId
-    ? { offer: null, news: 'The passenger cancelled: the offer was withdrawn. The next one comes by itself.' }
-    : { news };
+/** Drivers who have a trip are offered none: the one that was awaited came to nothing. */
+const offered = ({ awaitedTripId }: State, offer: Offer): Partial<State> =>
+  offer.tripId === awaitedTripId
+    ? {}
+    : { offer, news: awaitedTripId ? CANCELLED_MEANWHILE : null, awaitedTripId: null };
+
+type Withdrawal = Pick<Offer, 'offerId'> & { status: string };
+
+const withdrawn = ({ offer, news }: State, { offerId, status }: Withdrawal): Partial<State> =>
+  offer?.offerId === offerId ? { offer: null, news: GONE[status] ?? null } : { news };
+
+function toldOfTrip({ awaitedTripId, offer }: State, tripId: string, status: Trip['status']): Partial<State> {
+  if (status === 'accepted') return { awaitedTripId: tripId, offer: offer?.tripId === tripId ? null : offer };
+  if (!isOver({ status }) || awaitedTripId !== tripId) return {};
+  return { awaitedTripId: null, news: status === 'cancelled' ? CANCELLED_MEANWHILE : null };
+}

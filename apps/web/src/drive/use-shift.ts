@@ -1,7 +1,9 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useState, useSyncExternalStore } from 'react';
 import { answerOf, asDriver, type Driver, type Offer, type Point, type Trip } from '../api/client.ts';
-import { isOver, useNewestTrip } from '../trip/trips.ts';
+import { serverNowMs } from '../api/server-clock.ts';
+import { isOver } from '../trip/current-trip.ts';
+import { useCurrentTrip } from '../trip/trips.ts';
 import { useDraft } from '../widgets/use-draft.ts';
 import { Cab, type CabMode } from './cab.ts';
 import { useOffers, type Offers } from './use-offers.ts';
@@ -20,7 +22,7 @@ export interface Shift {
   isOnline: boolean;
   isChanging: boolean;
   goOnline: (isOnline: boolean) => void;
-  /** The newest one, over or not. */
+  /** The one under way, else the last one. */
   trip: Trip | null;
   isFresh: (trip: Trip) => boolean;
   offers: Offers;
@@ -38,14 +40,14 @@ export interface Shift {
 export function useShift(): Shift {
   const queries = useQueryClient();
   const [cab] = useState(() => new Cab());
-  const [openedAtMs] = useState(() => Date.now());
-  const [settings, setSettings] = useDraft<Settings>('drive.settings', { mode: 'simulated', isFast: false });
+  const [openedAtMs] = useState(serverNowMs);
+  const [settings, setSettings] = useDraft<Settings>('driver.settings', { mode: 'simulated', isFast: false });
   const profile = useQuery({
     queryKey: DRIVER_KEY,
     queryFn: () => answerOf(asDriver.accounts.GET('/v1/drivers/me')),
   });
-  const newest = useNewestTrip('driver');
-  const trip = newest.data ?? null;
+  const current = useCurrentTrip('driver');
+  const trip = current.data ?? null;
   const isOnline = profile.data?.status === 'online';
   const isOnDuty = isOnline || (trip !== null && !isOver(trip));
   const offers = useOffers(isOnDuty);
@@ -81,7 +83,7 @@ export function useShift(): Shift {
     offer: offers.offer,
     ...{ at, headingDeg, target },
     trouble: isOnDuty ? trouble : null,
-    error: changing.error ?? profile.error ?? newest.error,
+    error: changing.error ?? profile.error ?? current.error,
     ...{ settings, setSettings },
   };
 }

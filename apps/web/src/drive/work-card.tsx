@@ -1,7 +1,7 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { answerOf, asDriver, type Point, type Trip } from '../api/client.ts';
 import { distanceM } from '../map/geometry.ts';
-import { askForNewestTrip, learnOfTrip } from '../trip/trips.ts';
+import { askForCurrentTrip, learnOfTrip } from '../trip/trips.ts';
 import { ConfirmButton } from '../widgets/confirm-button.tsx';
 import { ErrorNotice } from '../widgets/notice.tsx';
 import { distance, money } from '../widgets/words.ts';
@@ -42,7 +42,7 @@ export function WorkCard({ trip, at }: { trip: Trip; at: Point }) {
     mutationFn: (action: Action) => act(action, trip.id),
     onSuccess: (news) => learnOfTrip(queries, 'driver', news),
     // Cancelled meanwhile, or an answer was lost and the step was taken: the trip itself says which.
-    onError: () => void askForNewestTrip(queries, 'driver'),
+    onError: () => void askForCurrentTrip(queries, 'driver'),
   });
   const { words, action, label } = nextOf(trip);
   const target = targetOf(trip);

@@ -23,7 +23,7 @@ const NOTHING: Ends = { pickup: null, dropoff: null, next: 'pickup' };
 
 /** Where a passenger wants to go, until a trip is made of it. */
 export function useRideDraftState(): RideDraft {
-  const [ends, setEnds] = useDraft<Ends>('ride', NOTHING);
+  const [ends, setEnds] = useDraft<Ends>('passenger.ride', NOTHING);
   const set = (end: End, place: Place) =>
     setEnds((known) => {
       const other = end === 'pickup' ? 'dropoff' : 'pickup';

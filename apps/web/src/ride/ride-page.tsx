@@ -4,12 +4,14 @@ import { MemberGate } from '../account/member-gate.tsx';
 import { ProfilePanel } from '../account/profile-panel.tsx';
 import { useSession } from '../account/use-session.ts';
 import type { Point, Trip } from '../api/client.ts';
+import { serverNowMs } from '../api/server-clock.ts';
 import { MemberNav } from '../layout/member-nav.tsx';
 import { Stage } from '../layout/stage.tsx';
 import { CITY_CENTRE } from '../map/geometry.ts';
 import { MapFrame } from '../map/map-frame.tsx';
 import { HistoryPanel } from '../trip/history-panel.tsx';
-import { isOver, useNewestTrip } from '../trip/trips.ts';
+import { isOver } from '../trip/current-trip.ts';
+import { useCurrentTrip } from '../trip/trips.ts';
 import { useLiveTrip, type LiveTrip } from '../trip/use-live-trip.ts';
 import { ErrorNotice } from '../widgets/notice.tsx';
 import { useDraft } from '../widgets/use-draft.ts';
@@ -33,7 +35,11 @@ const RECENT_MS = 15 * 60_000;
 export default function RidePage() {
   const draft = useRideDraftState();
   const { state } = useSession('passenger');
-  return <RideDraftContext value={draft}>{state === 'signed-in' ? <Passenger /> : <Visitor />}</RideDraftContext>;
+  return (
+    <RideDraftContext value={draft}>
+      {state === 'signed-in' ? <Passenger /> : <Visitor />}
+    </RideDraftContext>
+  );
 }
 
 function Visitor() {
@@ -53,8 +59,8 @@ function Visitor() {
 
 function Passenger() {
   const draft = useRideDraft();
-  const newest = useNewestTrip('passenger');
-  const trip = newest.data ?? null;
+  const current = useCurrentTrip('passenger');
+  const trip = current.data ?? null;
   const active = trip && !isOver(trip) ? trip : null;
   const live = useLiveTrip('passenger', active?.id ?? null);
   const centre = useRef<Point>(CITY_CENTRE);
@@ -88,8 +94,8 @@ function Passenger() {
           <ProfilePanel member="passenger" />
         </Route>
         <Route>
-          <ErrorNotice error={newest.error} />
-          {newest.isPending ? (
+          <ErrorNotice error={current.error} />
+          {current.isPending ? (
             <div className="progress" role="status" aria-label="Looking for your ride" />
           ) : (
             <RidePanel trip={trip} live={live} mapCentre={mapCentre} />
@@ -108,7 +114,7 @@ interface RidePanelProps {
 
 function RidePanel({ trip, live, mapCentre }: RidePanelProps) {
   const draft = useRideDraft();
-  const [doneTripId, setDoneTripId] = useDraft<string | null>('ride.done', null);
+  const [doneTripId, setDoneTripId] = useDraft<string | null>('passenger.done', null);
   if (trip && !isOver(trip)) return <TripPanel trip={trip} live={live} />;
   if (!trip || trip.id === doneTripId || endedLongAgo(trip)) return <BookPanel mapCentre={mapCentre} />;
   const again = () => {
@@ -120,4 +126,4 @@ function RidePanel({ trip, live, mapCentre }: RidePanelProps) {
 }
 
 const endedLongAgo = ({ completedAt, cancelledAt, requestedAt }: Trip): boolean =>
-  Date.parse(completedAt ?? cancelledAt ?? requestedAt) < Date.now() - RECENT_MS;
+  Date.parse(completedAt ?? cancelledAt ?? requestedAt) < serverNowMs() - RECENT_MS;

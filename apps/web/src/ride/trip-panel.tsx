@@ -1,7 +1,7 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { answerOf, asPassenger, type Point, type Trip } from '../api/client.ts';
 import { distanceM } from '../map/geometry.ts';
-import { askForNewestTrip, learnOfTrip } from '../trip/trips.ts';
+import { askForCurrentTrip, learnOfTrip } from '../trip/trips.ts';
 import type { LiveTrip } from '../trip/use-live-trip.ts';
 import { ConfirmButton } from '../widgets/confirm-button.tsx';
 import { ErrorNotice, Notice } from '../widgets/notice.tsx';
@@ -98,7 +98,7 @@ function Cancel({ trip }: { trip: Trip }) {
     mutationFn: () =>
       answerOf(asPassenger.trips.POST('/v1/trips/{id}/cancel', { params: { path: { id: trip.id } }, body: {} })),
     onSuccess: (cancelled) => learnOfTrip(queries, 'passenger', cancelled),
-    onError: () => void askForNewestTrip(queries, 'passenger'),
+    onError: () => void askForCurrentTrip(queries, 'passenger'),
   });
   return (
     <>

@@ -1,7 +1,7 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { answerOf, asPassenger, type Point, type Quote } from '../api/client.ts';
 import { ApiProblem } from '../api/problem.ts';
-import { askForNewestTrip, learnOfTrip } from '../trip/trips.ts';
+import { askForCurrentTrip, learnOfTrip } from '../trip/trips.ts';
 import { useDraft } from '../widgets/use-draft.ts';
 
 const MOST_RETRIES = 4;
@@ -23,7 +23,7 @@ const isUnanswered = (error: unknown) =>
 /** Makes a trip of a quote. The key is kept until there is an answer, over reloads too: a lost answer costs no second trip. */
 export function useRequest(onRequested: () => void, onQuoteGone: () => void) {
   const queries = useQueryClient();
-  const [wish, setWish] = useDraft<{ quoteId: string; key: string } | null>('ride.request', null);
+  const [wish, setWish] = useDraft<{ quoteId: string; key: string } | null>('passenger.request', null);
   return useMutation({
     mutationFn: ({ quoteId }: Quote) => {
       const key = wish?.quoteId === quoteId ? wish.key : crypto.randomUUID();
@@ -40,7 +40,7 @@ export function useRequest(onRequested: () => void, onQuoteGone: () => void) {
       setWish(null);
       if (!(error instanceof ApiProblem)) return;
       if (error.code === 'QUOTE_EXPIRED' || error.code === 'QUOTE_USED') onQuoteGone();
-      if (error.code === 'TRIP_ALREADY_ACTIVE') void askForNewestTrip(queries, 'passenger');
+      if (error.code === 'TRIP_ALREADY_ACTIVE') void askForCurrentTrip(queries, 'passenger');
     },
   });
 }

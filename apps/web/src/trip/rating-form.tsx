@@ -18,7 +18,7 @@ interface RatingFormProps {
 
 /** Once for each trip; a second time is told that it was done. */
 export function RatingForm({ member, tripId, whom }: RatingFormProps) {
-  const [draft, setDraft] = useDraft(`rating.${member}.${tripId}`, { stars: 0, comment: '', isSent: false });
+  const [draft, setDraft] = useDraft(`${member}.rating.${tripId}`, { stars: 0, comment: '', isSent: false });
   const rating = useMutation({
     mutationFn: async () => {
       const comment = draft.comment.trim();

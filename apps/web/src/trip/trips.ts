@@ -1,31 +1,29 @@
 import { useQuery, type QueryClient } from '@tanstack/react-query';
 import { answerOf, tripsOf, type Trip } from '../api/client.ts';
 import type { Member } from '../api/session.ts';
+import { afterNews, currentOf, isOver } from './current-trip.ts';
 
-const OVER: readonly Trip['status'][] = ['completed', 'cancelled', 'unfulfilled'];
+/** A trip under way is among the newest so many: it was requested minutes ago at most before its driver got it. */
+const LOOK_AT = 20;
 
-export const isOver = ({ status }: Trip): boolean => OVER.includes(status);
-
-const newestKey = (member: Member) => ['trips', member, 'newest'];
+const currentKey = (member: Member) => ['trips', member, 'current'];
 export const historyKey = (member: Member) => ['trips', member, 'history'];
 
-/** The member's newest trip, which is the one under way if any is: what to go on with after a reload. */
-export const useNewestTrip = (member: Member) =>
+/** The member's trip under way, else the one that ended last: what to go on with after a reload. */
+export const useCurrentTrip = (member: Member) =>
   useQuery({
-    queryKey: newestKey(member),
+    queryKey: currentKey(member),
     queryFn: async () => {
-      const { items } = await answerOf(tripsOf(member).GET('/v1/trips', { params: { query: { limit: 1 } } }));
-      return items[0] ?? null;
+      const { items } = await answerOf(tripsOf(member).GET('/v1/trips', { params: { query: { limit: LOOK_AT } } }));
+      return currentOf(items);
     },
   });
 
-/** Takes in what became of a trip. A trip never goes back, so older news than what is known is left out. */
+/** Takes in what became of a trip. */
 export function learnOfTrip(queries: QueryClient, member: Member, news: Trip): void {
-  queries.setQueryData<Trip | null>(newestKey(member), (known) =>
-    known && (known.id > news.id || (known.id === news.id && isOver(known))) ? known : news,
-  );
+  queries.setQueryData<Trip | null>(currentKey(member), (known) => afterNews(known ?? null, news));
   if (isOver(news)) void queries.invalidateQueries({ queryKey: historyKey(member) });
 }
 
-export const askForNewestTrip = (queries: QueryClient, member: Member): Promise<void> =>
-  queries.invalidateQueries({ queryKey: newestKey(member) });
+export const askForCurrentTrip = (queries: QueryClient, member: Member): Promise<void> =>
+  queries.invalidateQueries({ queryKey: currentKey(member) });

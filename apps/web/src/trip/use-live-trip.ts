@@ -3,7 +3,7 @@ import { useEffect, useState } from 'react';
 import type { Point, Trip } from '../api/client.ts';
 import { followEvents } from '../api/event-stream.ts';
 import { sessions, type Member } from '../api/session.ts';
-import { askForNewestTrip, learnOfTrip } from './trips.ts';
+import { askForCurrentTrip, learnOfTrip } from './trips.ts';
 
 export interface DriverPosition {
   position: Point;
@@ -36,7 +36,7 @@ export function useLiveTrip(member: Member, tripId: string | null): LiveTrip {
       }
     };
     // Refused for good: what the trip is by now says why.
-    listen().catch(() => void askForNewestTrip(queries, member));
+    listen().catch(() => void askForCurrentTrip(queries, member));
     return () => leaving.abort();
   }, [queries, member, tripId]);
   return live.tripId === tripId ? live : nothing;

@@ -1,0 +1,82 @@
+import type { Page } from 'playwright-core';
+import { newDriver, newPassenger, requestTrip, untilOffered, untilTrip, type NewPassenger } from '../src/people.ts';
+import { northOf } from '../src/places.ts';
+import { driverPage, goOffline, goOnline, NEAR_PICKUP, press, untilShown } from '../src/web-people.ts';
+import { WebPlatform } from '../src/web-platform.ts';
+import type { TestBrowser } from '../src/web.ts';
+
+const WAY = { pickup: NEAR_PICKUP, dropoff: northOf(NEAR_PICKUP, 1_000) };
+
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 });
+
+let served: WebPlatform;
+/** No map is what these are about. */
+let browser: TestBrowser;
+
+beforeAll(async () => {
+  served = await WebPlatform.start();
+  browser = await served.browser({ hasWebGl: false });
+}, 90_000);
+afterEach(async () => expect(await served.afterTest()).toEqual([]));
+afterAll(() => served?.stop());
+
+const kept = (page: Page): Page => served.kept(page);
+const request = ({ api }: NewPassenger) => requestTrip(api, WAY);
+
+/** A driver who waits for trips. */
+async function driverOnline(): Promise<Page> {
+  const page = kept(await driverPage(browser, NEAR_PICKUP));
+  await goOnline(page);
+  return page;
+}
+
+it('keeps a driver on an older request than the last one, on a device whose clock is a minute fast', async () => {
+  const { urls } = served.platform;
+  const [older, newer] = [await newPassenger(urls), await newPassenger(urls)];
+  const other = await newDriver(urls, NEAR_PICKUP);
+  const { id } = await request(older);
+  const { offerId } = await untilOffered(other.api, id);
+  const driver = kept(await driverPage(browser, NEAR_PICKUP));
+  await driver.clock.setSystemTime(Date.now() + 60_000);
+  await goOnline(driver);
+  const { id: newerId } = await request(newer);
+  await press(driver, 'Accept');
+  await untilShown(driver, 'Pick up Ada');
+  await newer.api.cancel(newerId);
+  await untilShown(driver, 'The passenger cancelled the trip');
+  await other.api.decline(offerId);
+  await press(driver, 'Accept');
+  await untilShown(driver, 'Pick up Ada');
+  await driver.reload();
+  await untilShown(driver, 'Pick up Ada');
+  await older.api.cancel(id);
+  await untilShown(driver, 'The passenger cancelled the trip');
+  await goOffline(driver);
+  await other.api.goOffline();
+});
+
+it('stops waiting for an accepted trip that the passenger cancelled', async () => {
+  const passenger = await newPassenger(served.platform.urls);
+  const driver = await driverOnline();
+  // As if the trip service had not heard of the driver yet.
+  await driver.route(/api\/trip\/v1\/trips/, (route) =>
+    route.request().url().includes('/trips?')
+      ? route.fulfill({ json: { items: [], nextCursor: null } })
+      : route.fulfill({ status: 404, json: { code: 'NOT_FOUND' } }),
+  );
+  const { id } = await request(passenger);
+  await press(driver, 'Accept');
+  await untilShown(driver, 'the trip is being confirmed');
+  await untilTrip(passenger.api, id, 'accepted');
+  await passenger.api.cancel(id);
+  await untilShown(driver, 'The passenger cancelled the trip meanwhile.');
+  await untilShown(driver, 'Waiting for a trip');
+
+  const { id: nextId } = await request(passenger);
+  await press(driver, 'Accept');
+  await untilShown(driver, 'the trip is being confirmed');
+  await driver.clock.fastForward(40_000);
+  await untilShown(driver, 'The trip was not confirmed');
+  await passenger.api.cancel(nextId);
+  await goOffline(driver);
+});
