@@ -1,9 +1,20 @@
 import type { Page } from 'playwright-core';
 import { newDriver, newPassenger, requestTrip, untilOffered, untilTrip, type NewPassenger } from '../src/people.ts';
 import { northOf } from '../src/places.ts';
-import { driverPage, goOffline, goOnline, NEAR_PICKUP, press, untilShown } from '../src/web-people.ts';
+import {
+  driverPage,
+  fill,
+  goOffline,
+  goOnline,
+  NEAR_PICKUP,
+  passengerPage,
+  PERSON,
+  press,
+  register,
+  untilShown,
+} from '../src/web-people.ts';
 import { WebPlatform } from '../src/web-platform.ts';
-import type { TestBrowser } from '../src/web.ts';
+import { storedText, type TestBrowser } from '../src/web.ts';
 
 const WAY = { pickup: NEAR_PICKUP, dropoff: northOf(NEAR_PICKUP, 1_000) };
 
@@ -79,4 +90,31 @@ it('stops waiting for an accepted trip that the passenger cancelled', async () =
   await untilShown(driver, 'The trip was not confirmed');
   await passenger.api.cancel(nextId);
   await goOffline(driver);
+});
+
+it('shows nobody what was typed and read by who was signed in before', async () => {
+  const page = kept(await passengerPage(browser, 'Ada Example'));
+  expect(await storedText(page)).not.toContain('Ada Example');
+  const openProfile = async (of: Page) => {
+    await of.getByRole('link', { name: 'Profile' }).click();
+    return of.getByLabel('Name', { exact: true });
+  };
+  await openProfile(page);
+  await fill(page, { Name: 'Ada Elsewhere' });
+  await page.context().clearCookies();
+  await page.reload();
+  await untilShown(page, 'Your session has ended.');
+  expect(await storedText(page)).not.toContain('Elsewhere');
+  await register(page, '/ride', { ...PERSON, Name: 'Berta Example' });
+  expect(await (await openProfile(page)).inputValue()).toBe('Berta Example');
+
+  await fill(page, { Name: 'Berta Elsewhere' });
+  const otherTab = await page.context().newPage();
+  await otherTab.goto('/ride');
+  await openProfile(otherTab);
+  await press(otherTab, 'Sign out');
+  await register(otherTab, '/ride', { ...PERSON, Name: 'Carla Example' });
+  await otherTab.getByRole('heading', { name: 'Where to?' }).waitFor();
+  await page.reload();
+  expect(await (await openProfile(page)).inputValue()).toBe('Carla Example');
 });

@@ -1,6 +1,7 @@
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { lazy, Suspense, use } from 'react';
 import { Route, Switch } from 'wouter';
+import { keepPeopleApart } from './account/personal-data.ts';
 import { ApiProblem } from './api/problem.ts';
 import { Shell } from './layout/shell.tsx';
 import { FailedPage } from './layout/failed-page.tsx';
@@ -24,6 +25,8 @@ const queries = new QueryClient({
     mutations: { retry: false },
   },
 });
+
+keepPeopleApart(queries);
 
 export function App({ config }: { config: Promise<PageConfig> }) {
   return (

@@ -5,6 +5,7 @@ import { sessions, type Member } from '../api/session.ts';
 import { ErrorNotice } from '../widgets/notice.tsx';
 import { Field } from '../widgets/field.tsx';
 import { useDraft } from '../widgets/use-draft.ts';
+import { visitorTo } from './personal-data.ts';
 import { register, type Registration } from './registration.ts';
 import { ActionButton } from '../widgets/action-button.tsx';
 
@@ -14,7 +15,7 @@ const INTRODUCTIONS: Record<Member, string> = {
 };
 
 export function AuthPanel({ member }: { member: Member }) {
-  const [tab, setTab] = useDraft(`auth.${member}`, 'sign-in');
+  const [tab, setTab] = useDraft(`${visitorTo(member)}.tab`, 'sign-in');
   return (
     <>
       <p className="muted">{INTRODUCTIONS[member]}</p>
@@ -43,7 +44,7 @@ const textsOf = (form: HTMLFormElement) =>
   Object.fromEntries([...new FormData(form)].map(([name, value]) => [name, String(value)]));
 
 function SignInForm({ member }: { member: Member }) {
-  const [email, setEmail] = useDraft(`email.${member}`, '');
+  const [email, setEmail] = useDraft(`${visitorTo(member)}.email`, '');
   const signIn = useMutation({ mutationFn: (password: string) => sessions[member].signIn(email, password) });
   return (
     <Form
@@ -93,7 +94,7 @@ const VEHICLE: Question[] = [
 const LICENCE: Question = { path: 'licenceNumber', label: 'Licence number' };
 
 function RegistrationForm({ member, onTaken }: { member: Member; onTaken: () => void }) {
-  const [draft, setDraft] = useDraft<Registration>(`registration.${member}`, {});
+  const [draft, setDraft] = useDraft<Registration>(`${visitorTo(member)}.registration`, {});
   // The draft doesn't know the password, which is in nothing that outlives the page.
   const registering = useMutation({ mutationFn: (password: string) => register(member, draft, password) });
   const { error } = registering;

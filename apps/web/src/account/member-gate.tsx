@@ -6,9 +6,15 @@ import { useSession } from './use-session.ts';
 
 /** What only who is signed in gets to see; everybody else signs in here. */
 export function MemberGate({ member, children }: { member: Member; children: ReactNode }) {
-  const { state, trouble } = useSession(member);
+  const { state, trouble, whyEnded } = useSession(member);
   if (state === 'signed-in') return children;
-  if (state === 'signed-out') return <AuthPanel member={member} />;
+  if (state === 'signed-out')
+    return (
+      <>
+        {whyEnded && <Notice tone="warn">{whyEnded}</Notice>}
+        <AuthPanel member={member} />
+      </>
+    );
   return (
     <div className="stack">
       <p role="status">Looking for your session…</p>

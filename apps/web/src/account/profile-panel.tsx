@@ -24,12 +24,8 @@ const write = (member: Member, body: Change): Promise<unknown> =>
     : answerOf(asDriver.accounts.PATCH('/v1/drivers/me', { body }));
 
 export function ProfilePanel({ member }: { member: Member }) {
-  const queries = useQueryClient();
   const { data: profile, error } = useQuery({ queryKey: profileKey(member), queryFn: () => read(member) });
-  const leaving = useMutation({
-    mutationFn: () => sessions[member].signOut(),
-    onSuccess: () => queries.removeQueries({ predicate: ({ queryKey }) => queryKey.includes(member) }),
-  });
+  const leaving = useMutation({ mutationFn: () => sessions[member].signOut() });
   return (
     <>
       <h1>Profile</h1>
@@ -64,7 +60,7 @@ export function ProfilePanel({ member }: { member: Member }) {
 
 function ProfileForm({ member, profile }: { member: Member; profile: Profile }) {
   const queries = useQueryClient();
-  const [typed, setTyped] = useDraft<Partial<Change>>(`profile.${member}`, {});
+  const [typed, setTyped] = useDraft<Partial<Change>>(`${member}.profile`, {});
   const saving = useMutation({
     mutationFn: (change: Change) => write(member, change),
     onSuccess: async () => {

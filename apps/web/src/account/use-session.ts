@@ -5,10 +5,20 @@ import type { SessionState } from '../api/signed-in.ts';
 
 const AGAIN_AFTER_MS = 3_000;
 
-/** Who is signed in, and what keeps us from knowing; goes on by itself with the session from before a reload. */
-export function useSession(member: Member): { state: SessionState; trouble: string | null } {
+export interface KnownSession {
+  state: SessionState;
+  /** The account's id: what is one person's is keyed by it. */
+  person: string | null;
+  /** What keeps us from knowing who is signed in. */
+  trouble: string | null;
+  whyEnded: string | null;
+}
+
+/** Goes on by itself with the session from before a reload. */
+export function useSession(member: Member): KnownSession {
   const session = sessions[member];
   const state = useSyncExternalStore(session.subscribe, session.getState);
+  const person = useSyncExternalStore(session.subscribe, session.getPerson);
   const [trouble, setTrouble] = useState<string | null>(null);
   useEffect(() => {
     if (state !== 'unknown') return;
@@ -21,5 +31,5 @@ export function useSession(member: Member): { state: SessionState; trouble: stri
     resume();
     return () => clearTimeout(timer);
   }, [session, state]);
-  return { state, trouble: state === 'unknown' ? trouble : null };
+  return { state, person, trouble: state === 'unknown' ? trouble : null, whyEnded: session.getWhyEnded() };
 }

@@ -1,5 +1,5 @@
-import { ApiProblem, type Problem } from './problem.ts';
-import { SignedIn } from './signed-in.ts';
+import { ApiProblem, messageOf, type Problem } from './problem.ts';
+import { subjectOf, SignedIn } from './signed-in.ts';
 
 export type Member = 'passenger' | 'driver';
 
@@ -8,6 +8,8 @@ interface Tokens {
   /** Seconds. */
   expiresIn: number;
 }
+
+type OtherPerson = (before: string | null, after: string | null) => void;
 
 const TIMEOUT_MS = 10_000;
 
@@ -19,12 +21,28 @@ export class Session extends SignedIn {
   readonly #base: string;
   /** Says only that there may be a cookie, so that first visits need not ask. */
   readonly #mark: string;
+  /** Whose session this tab knew last: another tab may have signed somebody else in meanwhile. */
+  readonly #person: string;
+  readonly #onOtherPerson = new Set<OtherPerson>();
+  #whyEnded: string | null = null;
 
   constructor(member: Member) {
     super();
     this.#base = `/api/${member}/v1/sessions`;
     this.#mark = `cabstand.signed-in.${member}`;
+    this.#person = `cabstand.person.${member}`;
   }
+
+  /** The account's id; null while nobody is known to be signed in. */
+  readonly getPerson = (): string | null => sessionStorage.getItem(this.#person);
+
+  /** Called before anybody hears of the new state, with the accounts' ids; null is nobody. */
+  onOtherPerson(listener: OtherPerson): void {
+    this.#onOtherPerson.add(listener);
+  }
+
+  /** In words, why a session is over that nobody has ended here. */
+  readonly getWhyEnded = (): string | null => this.#whyEnded;
 
   /** @throws ApiProblem */
   async signIn(email: string, password: string): Promise<void> {
@@ -57,19 +75,35 @@ export class Session extends SignedIn {
       return this.#keep(await this.#ask('/refresh'));
     } catch (error) {
       // No session, or one that is over. Whoever can't be reached says nothing about it.
-      if (error instanceof ApiProblem && [400, 401, 403].includes(error.status)) this.end();
+      if (error instanceof ApiProblem && [400, 401, 403].includes(error.status)) {
+        const isSuspended = error.code === 'ACCOUNT_SUSPENDED';
+        this.#whyEnded = isSuspended ? messageOf(error) : 'Your session has ended. Sign in again to go on.';
+        this.end();
+      }
       throw error;
     }
   }
 
   #keep({ accessToken, expiresIn }: Tokens): string {
     localStorage.setItem(this.#mark, 'yes');
+    this.#whyEnded = null;
+    this.#know(subjectOf(accessToken));
     return this.keep(accessToken, expiresIn);
   }
 
   protected override end(): void {
     localStorage.removeItem(this.#mark);
+    this.#know(null);
     super.end();
+  }
+
+  #know(person: string | null): void {
+    const before = this.getPerson();
+    if (before === person) return;
+    if (person === null) sessionStorage.removeItem(this.#person);
+    else sessionStorage.setItem(this.#person, person);
+    for (const listener of this.#onOtherPerson) listener(before, person);
+    this.changed();
   }
 
   async #ask(path: string, body?: object): Promise<Tokens> {

@@ -51,6 +51,17 @@ export abstract class SignedIn {
   #set(state: SessionState): void {
     if (this.#state === state) return;
     this.#state = state;
+    this.changed();
+  }
+
+  /** Subscribers look again. */
+  protected changed(): void {
     for (const listener of this.#listeners) listener();
   }
+}
+
+/** Whose token it is: the account's id. */
+export function subjectOf(token: string): string {
+  const payload = (token.split('.')[1] ?? '').replaceAll('-', '+').replaceAll('_', '/');
+  return String((JSON.parse(atob(payload)) as { sub?: unknown }).sub);
 }

@@ -21,8 +21,8 @@ const PARTS = [
 
 /** What drivers see. */
 export default function DrivePage() {
-  const { state } = useSession('driver');
-  return state === 'signed-in' ? <OnShift /> : <Visitor />;
+  const { state, person } = useSession('driver');
+  return state === 'signed-in' ? <OnShift key={person} /> : <Visitor />;
 }
 
 function Visitor() {

@@ -73,7 +73,7 @@ function Actions({ letter: { id, service, queue }, isOpen, setIsOpen, onDone }: 
   const api = useOperatorApi().of(service);
   const queries = useQueryClient();
   const [isDiscarding, setIsDiscarding] = useState(false);
-  const [reason, setReason] = useDraft(`discard.${id}`, '');
+  const [reason, setReason] = useDraft(`operator.discard.${id}`, '');
   const params = { path: { id } };
   const refresh = () => queries.invalidateQueries({ queryKey: ['ops', 'dead-letters'] });
   const replay = useMutation({

@@ -1,8 +1,10 @@
+import { useQueryClient } from '@tanstack/react-query';
 import { useEffect, useMemo, useState, useSyncExternalStore, type ReactNode } from 'react';
 import { Button } from 'react-aria-components';
 import { Link } from 'wouter';
 import { usePageConfig, type PageConfig } from '../page-config.ts';
 import { Notice } from '../widgets/notice.tsx';
+import { forgetDrafts } from '../widgets/use-draft.ts';
 import { OperatorApi, OperatorApiProvider } from './operator-api.ts';
 import { OperatorSession } from './operator-session.ts';
 
@@ -51,6 +53,13 @@ function SignedIn({ session, onDecided, children }: OperatorGateProps & { sessio
   useEffect(() => {
     session.resume().catch(() => setHasFailed(true));
   }, [session]);
+  const queries = useQueryClient();
+  useEffect(() => {
+    if (state !== 'signed-out') return;
+    // What one operator has read and typed is not the next one's.
+    forgetDrafts('operator');
+    queries.removeQueries({ queryKey: ['ops'] });
+  }, [state, queries]);
   useWhenDecided(state !== 'unknown', onDecided);
   if (state === 'signed-in') return <OperatorApiProvider value={api}>{children}</OperatorApiProvider>;
   if (state === 'unknown') {

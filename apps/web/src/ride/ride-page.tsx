@@ -34,10 +34,10 @@ const RECENT_MS = 15 * 60_000;
 /** What passengers see. */
 export default function RidePage() {
   const draft = useRideDraftState();
-  const { state } = useSession('passenger');
+  const { state, person } = useSession('passenger');
   return (
     <RideDraftContext value={draft}>
-      {state === 'signed-in' ? <Passenger /> : <Visitor />}
+      {state === 'signed-in' ? <Passenger key={person} /> : <Visitor />}
     </RideDraftContext>
   );
 }
