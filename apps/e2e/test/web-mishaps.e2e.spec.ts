@@ -118,3 +118,21 @@ it('shows nobody what was typed and read by who was signed in before', async () 
   await page.reload();
   expect(await (await openProfile(page)).inputValue()).toBe('Carla Example');
 });
+
+it('shows other pages after one that could not be loaded, and that one when it can', async () => {
+  const page = kept(await browser.page());
+  await page.goto('/drive');
+  await page.route(/ride-page/, (route) => route.abort());
+  const failed = page.getByRole('heading', { name: 'This page could not be shown' });
+  const go = (name: string) => page.getByRole('link', { name, exact: true }).click();
+  await go('Ride');
+  await failed.waitFor();
+  await go('Drive');
+  await page.getByRole('heading', { name: 'Drive' }).waitFor();
+  await go('Ride');
+  await failed.waitFor();
+  await page.unrouteAll();
+  await press(page, 'Try again');
+  await page.getByRole('heading', { name: 'Take a ride' }).waitFor();
+  expect(browser.complaints.splice(0)).not.toEqual([]);
+});

@@ -1,6 +1,6 @@
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { lazy, Suspense, use } from 'react';
-import { Route, Switch } from 'wouter';
+import { Route, Switch, useLocation } from 'wouter';
 import { keepPeopleApart } from './account/personal-data.ts';
 import { ApiProblem } from './api/problem.ts';
 import { Shell } from './layout/shell.tsx';
@@ -29,10 +29,11 @@ const queries = new QueryClient({
 keepPeopleApart(queries);
 
 export function App({ config }: { config: Promise<PageConfig> }) {
+  const [location] = useLocation();
   return (
     <QueryClientProvider client={queries}>
       <Shell>
-        <ErrorBoundary fallback={<FailedPage />}>
+        <ErrorBoundary fallback={<FailedPage />} at={location}>
           <Suspense fallback={<p className="page-note">Loading…</p>}>
             <Pages config={config} />
           </Suspense>

@@ -1,3 +1,5 @@
+import { Button } from 'react-aria-components';
+
 /** In the place of a page that failed; the way to the others stays. */
 export function FailedPage() {
   return (
@@ -5,9 +7,9 @@ export function FailedPage() {
       <h1>This page could not be shown</h1>
       <p>Cabstand cannot be reached, or something went wrong on the page itself.</p>
       <p>
-        <a className="button" href={location.pathname}>
+        <Button className="button" onPress={() => location.reload()}>
           Try again
-        </a>
+        </Button>
       </p>
     </div>
   );

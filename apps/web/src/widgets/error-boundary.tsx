@@ -3,6 +3,8 @@ import { Component, type ReactNode } from 'react';
 interface ErrorBoundaryProps {
   /** Shown in place of the children once one of them has failed. */
   fallback: ReactNode;
+  /** Where we are: what failed elsewhere is no reason not to try here. */
+  at?: string;
   children: ReactNode;
 }
 
@@ -12,6 +14,10 @@ export class ErrorBoundary extends Component<ErrorBoundaryProps, { hasFailed: bo
 
   static getDerivedStateFromError() {
     return { hasFailed: true };
+  }
+
+  override componentDidUpdate({ at }: ErrorBoundaryProps) {
+    if (at !== this.props.at && this.state.hasFailed) this.setState({ hasFailed: false });
   }
 
   override render() {
