@@ -3,7 +3,8 @@ import type { Trip } from '../api/client.ts';
 import { RatingForm } from '../trip/rating-form.tsx';
 import { Receipt } from '../trip/receipt.tsx';
 import { isOver } from '../trip/current-trip.ts';
-import { ErrorNotice, Notice } from '../widgets/notice.tsx';
+import { ConnectionNotice, ErrorNotice, Notice } from '../widgets/notice.tsx';
+import { PanelHeading } from '../widgets/panel-heading.tsx';
 import { useDraft } from '../widgets/use-draft.ts';
 import type { CabMode } from './cab.ts';
 import { EarningsLine } from './earnings.tsx';
@@ -18,14 +19,15 @@ export function ShiftPanel({ shift }: { shift: Shift }) {
   const [seenTripId, setSeenTripId] = useDraft<string | null>('driver.seen', null);
   const active = trip && !isOver(trip) ? trip : null;
   const ended = trip && isOver(trip) && trip.id !== seenTripId && shift.isFresh(trip) ? trip : null;
+  const shown = [active?.id, ended?.id, offers.offer?.offerId, isOnline, offers.awaitedTripId];
   const duty = isOnline ? 'You are online' : active ? 'You are offline after this trip' : 'You are offline';
   return (
     <>
-      <h1>{duty}</h1>
+      <PanelHeading of={shown.join()}>{duty}</PanelHeading>
       <EarningsLine />
       <ErrorNotice error={shift.error} />
       {shift.trouble && <Notice tone="warn">{shift.trouble}</Notice>}
-      {offers.isConnected === false && <Notice tone="warn">Connection lost: reconnecting…</Notice>}
+      <ConnectionNotice isConnected={offers.isConnected} />
       {active && <WorkCard trip={active} at={at} />}
       {!active && ended && <EndedCard trip={ended} onDone={() => setSeenTripId(ended.id)} />}
       {!active && isOnline && <Waiting shift={shift} />}

@@ -1,5 +1,6 @@
 import type { ReactNode } from 'react';
 import { Link, useLocation } from 'wouter';
+import { usePageTitle } from './page-title.ts';
 import { ThemeToggle } from './theme-toggle.tsx';
 
 const PAGES = [
@@ -10,6 +11,8 @@ const PAGES = [
 
 /** What is around every page. */
 export function Shell({ children }: { children: ReactNode }) {
+  const [location] = useLocation();
+  usePageTitle(location);
   return (
     <div className="shell">
       <a className="skip-link" href="#main">

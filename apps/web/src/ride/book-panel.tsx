@@ -1,6 +1,7 @@
 import { Button, Label, Radio, RadioGroup } from 'react-aria-components';
 import type { Point, Quote } from '../api/client.ts';
 import { ErrorNotice } from '../widgets/notice.tsx';
+import { PanelHeading } from '../widgets/panel-heading.tsx';
 import { useNow } from '../widgets/use-now.ts';
 import { clock, distance, minutes, money } from '../widgets/words.ts';
 import { PlaceField } from './place-field.tsx';
@@ -21,7 +22,7 @@ export function BookPanel({ mapCentre }: { mapCentre: () => Point }) {
   const isComplete = draft.pickup !== null && draft.dropoff !== null;
   return (
     <>
-      <h1>Where to?</h1>
+      <PanelHeading>Where to?</PanelHeading>
       <div className="stack">
         {ENDS.map(({ end, label }) => (
           <PlaceField

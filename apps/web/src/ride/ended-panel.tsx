@@ -2,6 +2,7 @@ import { Button } from 'react-aria-components';
 import type { Trip } from '../api/client.ts';
 import { RatingForm } from '../trip/rating-form.tsx';
 import { Receipt } from '../trip/receipt.tsx';
+import { PanelHeading } from '../widgets/panel-heading.tsx';
 
 function wordsOf(trip: Trip): { title: string; more: string } {
   if (trip.status === 'completed') return { title: 'You have arrived', more: 'Thank you for riding with us.' };
@@ -25,7 +26,7 @@ export function EndedPanel({ trip, onDone, onAgain }: { trip: Trip; onDone: () =
   return (
     <>
       <div role="status" className="stack">
-        <h1>{title}</h1>
+        <PanelHeading>{title}</PanelHeading>
         <p className="muted">{more}</p>
       </div>
       {isCompleted && (

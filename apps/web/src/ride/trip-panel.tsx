@@ -4,7 +4,8 @@ import { distanceM } from '../map/geometry.ts';
 import { askForCurrentTrip, learnOfTrip } from '../trip/trips.ts';
 import type { LiveTrip } from '../trip/use-live-trip.ts';
 import { ConfirmButton } from '../widgets/confirm-button.tsx';
-import { ErrorNotice, Notice } from '../widgets/notice.tsx';
+import { ConnectionNotice, ErrorNotice } from '../widgets/notice.tsx';
+import { PanelHeading } from '../widgets/panel-heading.tsx';
 import { distance, minutes, money } from '../widgets/words.ts';
 
 /** What cabs make of streets on average, and so how long the rest of a way takes. */
@@ -30,7 +31,7 @@ export function TripPanel({ trip, live }: { trip: Trip; live: LiveTrip }) {
   const step = STEP_OF[trip.status] ?? 0;
   return (
     <>
-      <h1 className="visually-hidden">Your ride</h1>
+      <PanelHeading isHidden>Your ride</PanelHeading>
       <div className="stack">
         <p className="status-line" role="status">
           {headline(trip)}
@@ -42,7 +43,7 @@ export function TripPanel({ trip, live }: { trip: Trip; live: LiveTrip }) {
           </>
         )}
         <Eta trip={trip} live={live} />
-        {live.isConnected === false && <Notice tone="warn">Connection lost: reconnecting…</Notice>}
+        <ConnectionNotice isConnected={live.isConnected} />
         <ol className="steps" aria-label="How far the ride is">
           {STEPS.map((name, index) => (
             <li key={name} data-done={index <= step || undefined} aria-current={index === step ? 'step' : undefined}>

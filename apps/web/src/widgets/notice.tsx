@@ -12,6 +12,10 @@ export function Notice({ tone = 'plain', children }: { tone?: Tone; children: Re
   );
 }
 
+/** For what is kept up to date by a stream of events: that it is not, just now. Null: not known yet. */
+export const ConnectionNotice = ({ isConnected }: { isConnected: boolean | null }) =>
+  isConnected === false && <Notice tone="warn">Connection lost: reconnecting…</Notice>;
+
 /** What went wrong, where it went wrong; nothing while all is well. */
 export function ErrorNotice({ error }: { error: unknown }) {
   useEffect(() => {
