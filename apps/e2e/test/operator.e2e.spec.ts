@@ -53,8 +53,13 @@ it('signs the operator in, keeps no token where a script finds it, and shows dri
     expect((await mapPicture()).equals(before)).toBe(false);
   }, PATIENCE);
 
+  const positions = '**/drivers/positions';
+  await page.route(positions, (route) => route.abort());
   await page.reload();
+  await untilShown(page, 'Connection lost: reconnecting');
+  await page.unroute(positions);
   await untilFigure('Drivers online', '1');
+  await page.getByText('Connection lost: reconnecting').waitFor({ state: 'detached' });
   await api.goOffline();
   await untilFigure('Drivers online', '0');
 });
@@ -138,11 +143,18 @@ it('shows a dead letter, in full for a reason, and replays it', async () => {
   await database.end();
 });
 
-it('sets poison aside, and discards it for a reason', async () => {
+it('sets poison aside, shows it while another service is away, and discards it for a reason', async () => {
+  const ofPassengers = /passenger\/v1\/ops\/(dead-letters|security-events)/;
+  await page.route(ofPassengers, (route) => route.abort());
   await openTab(page, 'Break things');
-  await page.getByRole('group', { name: QUEUE }).getByRole('button', { name: 'Inject poison' }).click();
+  await page.getByRole('group', { name: 'driver.trip-events' }).getByRole('button', { name: 'Inject poison' }).click();
   await press(page, 'Look at the dead letters');
   await untilShown(page, 'could not be read');
+  await untilShown(page, 'The passenger service is not answering: its dead letters are missing here.');
+  await openTab(page, 'Security');
+  await untilShown(page, 'its security events are missing here.');
+  await page.unroute(ofPassengers);
+  await openTab(page, 'Dead letters');
   await press(page, 'Discard');
   await page.getByLabel('Why discard it?').fill('it was poison');
   await press(page, 'Discard for good');

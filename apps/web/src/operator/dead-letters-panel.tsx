@@ -4,13 +4,15 @@ import { Button, Form } from 'react-aria-components';
 import { answerOf } from '../api/client.ts';
 import { Field } from '../widgets/field.tsx';
 import { ErrorNotice, Notice } from '../widgets/notice.tsx';
+import { PanelHeading } from '../widgets/panel-heading.tsx';
 import { useDraft } from '../widgets/use-draft.ts';
 import { timeOfDay } from '../widgets/words.ts';
 import { DeadLetterContent } from './dead-letter-content.tsx';
 import { useOperatorApi } from './operator-api.ts';
+import { SilentNotice } from './silent-notice.tsx';
 import { useDeadLetters } from './watch.ts';
 
-type Letter = NonNullable<ReturnType<typeof useDeadLetters>['data']>[number];
+type Letter = NonNullable<ReturnType<typeof useDeadLetters>['data']>['items'][number];
 
 const REASONS: Record<string, string> = {
   malformed: 'could not be read',
@@ -26,16 +28,20 @@ export function DeadLettersPanel() {
   const [done, setDone] = useState<string | null>(null);
   return (
     <>
+      <PanelHeading level={2} isHidden of={letters.data?.items.map(({ id }) => id).join()}>
+        What was given up on
+      </PanelHeading>
       <ErrorNotice error={letters.error} />
+      <SilentNotice silent={letters.data?.silent} what="dead letters" />
       {done && <Notice tone="good">{done}</Notice>}
       {letters.isPending && <div className="progress" role="status" aria-label="Loading the dead letters" />}
-      {letters.data?.length === 0 && (
+      {letters.data?.items.length === 0 && letters.data.silent.length === 0 && (
         <Notice>
           No dead letters. A message that fails at every attempt, or that nobody can read, is set aside here.
         </Notice>
       )}
       <ul className="stack" aria-label="Dead letters">
-        {letters.data?.map((letter) => (
+        {letters.data?.items.map((letter) => (
           <LetterCard key={letter.id} letter={letter} onDone={setDone} />
         ))}
       </ul>

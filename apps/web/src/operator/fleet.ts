@@ -30,6 +30,7 @@ export class Fleet {
   #counts = { free: 0, offered: 0, 'on-trip': 0 };
   #telling: ReturnType<typeof setTimeout> | undefined;
   #changedAtMs = 0;
+  #isConnected: boolean | null = null;
 
   readonly subscribe = (listener: () => void): (() => void) => {
     this.#listeners.add(listener);
@@ -37,6 +38,9 @@ export class Fleet {
   };
 
   readonly getCounts = (): Readonly<Record<DriverStatus, number>> => this.#counts;
+
+  /** Null until it is known. */
+  readonly getIsConnected = (): boolean | null => this.#isConnected;
 
   get size(): number {
     return this.#cabs.size;
@@ -47,6 +51,8 @@ export class Fleet {
     const onConnected = (isConnected: boolean) => {
       // A new connection begins with everybody who is online now.
       if (isConnected) this.#cabs.clear();
+      this.#isConnected = isConnected;
+      for (const listener of this.#listeners) listener();
       this.#note(performance.now());
     };
     for await (const { event, data } of followEvents('/api/driver/v1/drivers/positions', session, {

@@ -6,7 +6,7 @@ import { usePageConfig, type PageConfig } from '../page-config.ts';
 import { Notice } from '../widgets/notice.tsx';
 import { forgetDrafts } from '../widgets/use-draft.ts';
 import { OperatorApi, OperatorApiProvider } from './operator-api.ts';
-import { OperatorSession } from './operator-session.ts';
+import { OperatorSession, whyNotSignedIn } from './operator-session.ts';
 
 /** One for the page's life: coming and going between pages signs nobody in or out. */
 let session: OperatorSession | undefined;
@@ -48,10 +48,10 @@ function Unconfigured({ onDecided }: { onDecided: () => void }) {
 function SignedIn({ session, onDecided, children }: OperatorGateProps & { session: OperatorSession }) {
   const state = useSyncExternalStore(session.subscribe, session.getState);
   const api = useMemo(() => new OperatorApi(session), [session]);
-  const [hasFailed, setHasFailed] = useState(false);
+  const [failure, setFailure] = useState<unknown>(null);
   const [isLeaving, setIsLeaving] = useState(false);
   useEffect(() => {
-    session.resume().catch(() => setHasFailed(true));
+    session.resume().catch(setFailure);
   }, [session]);
   const queries = useQueryClient();
   useEffect(() => {
@@ -70,17 +70,17 @@ function SignedIn({ session, onDecided, children }: OperatorGateProps & { sessio
     );
   }
   const signIn = () => {
-    setHasFailed(false);
+    setFailure(null);
     setIsLeaving(true);
-    session.signIn().catch(() => {
+    session.signIn().catch((error: unknown) => {
       setIsLeaving(false);
-      setHasFailed(true);
+      setFailure(error);
     });
   };
   return (
     <Welcome>
       <p>Sign in as operator to see drivers, trips and messages live, and to look after what went wrong.</p>
-      {hasFailed && <Notice tone="bad">The identity provider cannot be reached. Try again in a moment.</Notice>}
+      {failure !== null && <Notice tone="bad">{whyNotSignedIn(failure)}</Notice>}
       <Button className="button primary big" isPending={isLeaving} onPress={signIn}>
         {isLeaving ? 'Signing in…' : 'Sign in as operator'}
       </Button>

@@ -1,8 +1,9 @@
 import './operator.css';
-import { lazy, useCallback, useEffect, useState } from 'react';
+import { lazy, useCallback, useEffect, useState, useSyncExternalStore } from 'react';
 import type { Trip } from '../api/client.ts';
 import { Stage } from '../layout/stage.tsx';
 import { MapFrame } from '../map/map-frame.tsx';
+import { ConnectionNotice, ErrorNotice } from '../widgets/notice.tsx';
 import { Fleet } from './fleet.ts';
 import { OperatorGate } from './operator-gate.tsx';
 import { useOperatorApi } from './operator-api.ts';
@@ -36,17 +37,22 @@ export default function OperatorPage() {
   );
 }
 
-/** Feeds the map, which is there before anybody has signed in. */
+/** Feeds the map, which is there before anybody has signed in; says so when it can't. */
 function Follow({ fleet, onTrips }: { fleet: Fleet; onTrips: (trips: Trip[]) => void }) {
   const { session } = useOperatorApi();
   const { data } = useTrips();
+  const isConnected = useSyncExternalStore(fleet.subscribe, fleet.getIsConnected);
+  const [refusal, setRefusal] = useState<unknown>(null);
   useEffect(() => {
     const leaving = new AbortController();
-    fleet.follow(session, leaving.signal).catch(() => undefined);
+    fleet.follow(session, leaving.signal).catch((error: unknown) => {
+      if (!leaving.signal.aborted) setRefusal(error);
+    });
     return () => leaving.abort();
   }, [fleet, session]);
   useEffect(() => {
-    if (data) onTrips(data.items);
+    if (data) onTrips(data);
   }, [data, onTrips]);
-  return null;
+  if (refusal !== null) return <ErrorNotice error={refusal} />;
+  return <ConnectionNotice isConnected={isConnected} />;
 }

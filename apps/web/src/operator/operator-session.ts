@@ -144,4 +144,13 @@ export class OperatorSession extends SignedIn {
   }
 }
 
+/** In words, what came of a sign-in. */
+export function whyNotSignedIn(error: unknown): string {
+  const isRefused = error instanceof oauth.AuthorizationResponseError || error instanceof oauth.ResponseBodyError;
+  if (isRefused && error.error === 'access_denied') return 'The identity provider did not let you in.';
+  if (isRefused) return `The identity provider refused to sign you in: ${error.error_description ?? error.error}.`;
+  if (error instanceof TypeError) return 'The identity provider cannot be reached. Try again in a moment.';
+  return 'The identity provider answered something that makes no sense here. Try again, or tell who runs it.';
+}
+
 const redirectUri = () => `${location.origin}/`;

@@ -1,5 +1,6 @@
 import { ErrorNotice, Notice } from '../widgets/notice.tsx';
 import { timeOfDay } from '../widgets/words.ts';
+import { SilentNotice } from './silent-notice.tsx';
 import { useSecurityEvents } from './watch.ts';
 
 const WORDS: Record<string, string> = {
@@ -17,12 +18,13 @@ export function SecurityPanel() {
   return (
     <>
       <ErrorNotice error={events.error} />
+      <SilentNotice silent={events.data?.silent} what="security events" />
       {events.isPending && <div className="progress" role="status" aria-label="Loading the security events" />}
-      {events.data?.length === 0 && (
+      {events.data?.items.length === 0 && events.data.silent.length === 0 && (
         <Notice>Nobody tried anything. Wrong passwords, forged tokens and floods are counted here every 10 s.</Notice>
       )}
       <ul className="list" aria-label="Security events">
-        {events.data?.map(({ id, at, type, count, subject, service }) => (
+        {events.data?.items.map(({ id, at, type, count, subject, service }) => (
           <li key={id} className="event">
             <div className="row">
               <strong>{WORDS[type] ?? type}</strong>

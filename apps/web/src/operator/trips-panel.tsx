@@ -2,6 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import { Button } from 'react-aria-components';
 import { usePageConfig } from '../page-config.ts';
 import { ErrorNotice, Notice } from '../widgets/notice.tsx';
+import { PanelHeading } from '../widgets/panel-heading.tsx';
 import { timeOfDay } from '../widgets/words.ts';
 import { castOf, chaptersOf, type Chapter, type Stage } from './flow.ts';
 import { useOperatorApi } from './operator-api.ts';
@@ -36,9 +37,12 @@ export function TripsPanel({ chosen, setChosen }: TripsPanelProps) {
       </>
     );
   }
-  const items = trips.data?.items.slice(0, SHOWN) ?? [];
+  const items = trips.data?.slice(0, SHOWN) ?? [];
   return (
     <>
+      <PanelHeading level={2} isHidden>
+        All trips
+      </PanelHeading>
       <p className="muted">Choose a trip to see how its messages went through the services.</p>
       <ErrorNotice error={trips.error} />
       {trips.isPending && <div className="progress" role="status" aria-label="Loading the trips" />}
@@ -75,7 +79,7 @@ function MessageFlow({ tripId }: { tripId: string }) {
   const chapters = chaptersOf(traces.data ?? []);
   return (
     <>
-      <h2>Message flow</h2>
+      <PanelHeading level={2}>Message flow</PanelHeading>
       <p className="hint id">{tripId}</p>
       {tracesUrl && (
         <p>

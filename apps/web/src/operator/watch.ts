@@ -1,11 +1,15 @@
 import { useQueries, useQuery } from '@tanstack/react-query';
-import { answerOf } from '../api/client.ts';
+import { answerOf, type Trip } from '../api/client.ts';
+import { ApiProblem } from '../api/problem.ts';
 import { usePageConfig } from '../page-config.ts';
+import { isOver } from '../trip/current-trip.ts';
 import { SERVICES, useOperatorApi, type OperatorApi, type Service } from './operator-api.ts';
 
 const EVERY_MS = 1_500;
 const SELDOM_MS = 3_000;
 const WINDOW_MS = 15_000;
+/** Of 100 trips each, at every look: no more than what a big city has under way. */
+const MOST_PAGES = 5;
 /** What doesn't answer is shown as such at once, and asked again by the next round. */
 const LIVE = { retry: false, staleTime: 0 } as const;
 
@@ -64,15 +68,50 @@ export function useCity() {
   });
 }
 
-/** The newest of all trips. */
+/** The newest of all trips, and as many more as it takes to have those under way. */
 export function useTrips() {
   const api = useOperatorApi();
   return useQuery({
     ...LIVE,
     queryKey: ['ops', 'trips'],
-    queryFn: () => answerOf(api.trip.GET('/v1/trips', { params: { query: { limit: 100 } } })),
+    queryFn: () => newestTrips(api),
     refetchInterval: SELDOM_MS,
   });
+}
+
+async function newestTrips({ trip: api }: OperatorApi): Promise<Trip[]> {
+  const { underWay } = await answerOf(api.GET('/v1/ops/trip-figures'));
+  let missing = Object.values(underWay).reduce((sum, count) => sum + count, 0);
+  const trips: Trip[] = [];
+  let cursor: string | null = null;
+  for (let page = 0; page < MOST_PAGES; page += 1) {
+    const query: { limit: number; cursor?: string } = { limit: 100, ...(cursor ? { cursor } : {}) };
+    const { items, nextCursor } = await answerOf(api.GET('/v1/trips', { params: { query } }));
+    trips.push(...items);
+    missing -= items.filter((trip) => !isOver(trip)).length;
+    if (missing <= 0 || !nextCursor) break;
+    cursor = nextCursor;
+  }
+  return trips;
+}
+
+interface OfAll<Item> {
+  items: (Item & { service: Service })[];
+  /** The services that didn't answer: what they have is missing. */
+  silent: Service[];
+}
+
+/** What each service has of something. Watching is for when one of them is down: the others' is shown all the same. */
+async function ofAll<Item>(ask: (service: Service) => Promise<{ items: Item[] }>): Promise<OfAll<Item>> {
+  const answers = await Promise.allSettled(SERVICES.map(ask));
+  const found: OfAll<Item> = { items: [], silent: [] };
+  for (const [index, service] of SERVICES.entries()) {
+    const answer = answers[index]!;
+    if (answer.status === 'fulfilled') found.items.push(...answer.value.items.map((item) => ({ ...item, service })));
+    else if (answer.reason instanceof ApiProblem && answer.reason.isTemporary) found.silent.push(service);
+    else throw answer.reason;
+  }
+  return found;
 }
 
 /** Of all services, newest first. */
@@ -82,14 +121,11 @@ export function useDeadLetters() {
     ...LIVE,
     queryKey: ['ops', 'dead-letters'],
     queryFn: async () => {
-      const pages = await Promise.all(
-        SERVICES.map(async (service) => {
-          const query = { limit: 50 };
-          const { items } = await answerOf(api.of(service).GET('/v1/ops/dead-letters', { params: { query } }));
-          return items.map((letter) => ({ ...letter, service }));
-        }),
+      const params = { query: { limit: 50 } };
+      const { items, silent } = await ofAll((service) =>
+        answerOf(api.of(service).GET('/v1/ops/dead-letters', { params })),
       );
-      return pages.flat().toSorted((a, b) => b.deadAt.localeCompare(a.deadAt));
+      return { items: items.toSorted((a, b) => b.deadAt.localeCompare(a.deadAt)), silent };
     },
     refetchInterval: SELDOM_MS,
   });
@@ -101,14 +137,11 @@ export function useSecurityEvents() {
     ...LIVE,
     queryKey: ['ops', 'security'],
     queryFn: async () => {
-      const pages = await Promise.all(
-        SERVICES.map(async (service) => {
-          const query = { limit: 50 };
-          const { items } = await answerOf(api.of(service).GET('/v1/ops/security-events', { params: { query } }));
-          return items.map((event) => ({ ...event, service }));
-        }),
+      const params = { query: { limit: 50 } };
+      const { items, silent } = await ofAll((service) =>
+        answerOf(api.of(service).GET('/v1/ops/security-events', { params })),
       );
-      return pages.flat().toSorted((a, b) => b.at.localeCompare(a.at));
+      return { items: items.toSorted((a, b) => b.at.localeCompare(a.at)), silent };
     },
     refetchInterval: SELDOM_MS * 2,
   });
