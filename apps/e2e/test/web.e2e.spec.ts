@@ -203,12 +203,15 @@ it('works with the keyboard alone', async () => {
   await page.getByRole('button', { name: 'Request this ride' }).focus();
   await page.keyboard.press('Enter');
   await untilShown(page, 'Looking for a driver');
+  // The button is gone; the focus is where it goes on.
+  const focused = () => page.evaluate<string>('document.activeElement.textContent');
+  expect([await focused(), await page.title()]).toEqual(['Your ride', 'Take a ride · Cabstand']);
   await press(page, 'Cancel the ride');
   await press(page, 'Yes, cancel');
   await untilShown(page, 'Ride cancelled');
 });
 
-it('draws the map that MAP_STYLE_URL names, from another origin', async () => {
+it('draws the map that MAP_STYLE_URL names, from another origin, and its own without that', async () => {
   const maps = await startMapServer();
   const styled = WebProcess.before(platform, await WebProcess.port(), { MAP_STYLE_URL: maps.styleUrl });
   try {
@@ -217,6 +220,10 @@ it('draws the map that MAP_STYLE_URL names, from another origin', async () => {
     await page.goto('/ride');
     await page.locator('.map-canvas[data-ready]').waitFor();
     expect(maps.asked).toEqual(['/style.json', '/land.json']);
+    maps.stop();
+    await page.reload();
+    await untilShown(page, 'this is a plain map instead');
+    await page.locator('.map-canvas[data-ready]').waitFor();
   } finally {
     await styled.stop();
     maps.stop();

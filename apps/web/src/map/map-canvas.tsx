@@ -1,6 +1,6 @@
 import { MapboxOverlay } from '@deck.gl/mapbox';
 import type { Layer } from '@deck.gl/core';
-import { LngLatBounds, Map as MapLibre, NavigationControl, setWorkerUrl } from 'maplibre-gl';
+import { LngLatBounds, Map as MapLibre, NavigationControl, setWorkerUrl, type StyleSpecification } from 'maplibre-gl';
 import 'maplibre-gl/dist/maplibre-gl.css';
 import workerUrl from 'maplibre-gl/dist/maplibre-gl-worker.mjs?worker&url';
 import {
@@ -24,6 +24,11 @@ setWorkerUrl(workerUrl);
 
 /** Asked once: a browser takes its oldest drawing from a page that has many. Smooth edges cost a third of such frames. */
 const DRAWN_IN_SOFTWARE = isDrawnInSoftware();
+
+/** Pins stand above their points. */
+const PIN_HEIGHT_PX = 46;
+/** The zoom buttons at the right with their margins, and half of a pin. */
+const CONTROLS_PX = 66;
 
 const MapContext = createContext<MapLibre | null>(null);
 
@@ -68,28 +73,25 @@ export function MapCanvas({
   const [map, setMap] = useState<MapLibre | null>(null);
   const overlay = useRef<MapboxOverlay | null>(null);
   const { mapStyleUrl } = usePageConfig();
+  const [isFallback, setIsFallback] = useState(false);
   const theme = useTheme();
   const start = useEffectEvent(() => ({ centre, zoom, style: styleOf(mapStyleUrl, theme) }));
+  const themeNow = useEffectEvent(() => theme);
   const tellClick = useEffectEvent((point: Point) => onClick?.(point));
   const tellCentre = useEffectEvent((point: Point) => onCentre?.(point));
 
   useEffect(() => {
     const element = container.current!;
-    const { centre: center, zoom, style } = start();
-    const made = new MapLibre({
-      ...{ container: element, style, center, zoom },
-      attributionControl: mapStyleUrl ? { compact: true } : false,
-      dragRotate: false,
-      pitchWithRotate: false,
-      maxPitch: 0,
-      fadeDuration: 0,
-    });
-    made.touchZoomRotate.disableRotation();
-    made.addControl(new NavigationControl({ showCompass: false }), 'top-right');
+    const made = makeMap(element, start(), mapStyleUrl !== null);
     overlay.current = new MapboxOverlay({ layers: [], deviceProps: { webgl: { antialias: !DRAWN_IN_SOFTWARE } } });
     made.addControl(overlay.current);
     made.on('click', ({ lngLat }) => tellClick(pointOf(lngLat)));
     made.on('moveend', () => tellCentre(pointOf(made.getCenter())));
+    if (mapStyleUrl)
+      onceWithoutStyle(made, () => {
+        setIsFallback(true);
+        made.setStyle(offlineStyle(themeNow()));
+      });
     made.once('idle', () => element.setAttribute('data-ready', 'true'));
     tellCentre(pointOf(made.getCenter()));
     setMap(made);
@@ -104,8 +106,8 @@ export function MapCanvas({
   useEffect(() => {
     if (!map || shownTheme.current === theme) return;
     shownTheme.current = theme;
-    if (!mapStyleUrl) map.setStyle(offlineStyle(theme));
-  }, [map, theme, mapStyleUrl]);
+    if (!mapStyleUrl || isFallback) map.setStyle(offlineStyle(theme));
+  }, [map, theme, mapStyleUrl, isFallback]);
 
   useEffect(() => {
     if (map && !draw) overlay.current?.setProps({ layers: layers ?? [] });
@@ -121,10 +123,48 @@ export function MapCanvas({
   }, [map, frame]);
 
   return (
-    <div ref={container} className="map-canvas">
-      {map && <MapContext value={map}>{children}</MapContext>}
-    </div>
+    <>
+      <div ref={container} className="map-canvas">
+        {map && <MapContext value={map}>{children}</MapContext>}
+      </div>
+      {isFallback && (
+        <p className="map-warning" role="status">
+          The streets cannot be loaded right now: this is a plain map instead.
+        </p>
+      )}
+    </>
   );
+}
+
+interface Start {
+  centre: Point;
+  zoom: number;
+  style: string | StyleSpecification;
+}
+
+function makeMap(container: HTMLElement, { centre: center, zoom, style }: Start, isOfOthers: boolean): MapLibre {
+  const map = new MapLibre({
+    ...{ container, style, center, zoom },
+    attributionControl: isOfOthers ? { compact: true } : false,
+    dragRotate: false,
+    pitchWithRotate: false,
+    maxPitch: 0,
+    fadeDuration: 0,
+  });
+  map.touchZoomRotate.disableRotation();
+  map.addControl(new NavigationControl({ showCompass: false }), 'top-right');
+  return map;
+}
+
+/** Calls back when the map's style can't be had: nothing is drawn without one, not what is ours either. */
+function onceWithoutStyle(map: MapLibre, callBack: () => void): void {
+  let isDecided = false;
+  map.once('style.load', () => (isDecided = true));
+  map.on('error', ({ error }) => {
+    if (isDecided) return reportError(error);
+    isDecided = true;
+    callBack();
+  });
 }
 
 function useFrames(map: MapLibre | null, overlay: RefObject<MapboxOverlay | null>, draw: MapCanvasProps['draw']): void {
@@ -155,7 +195,8 @@ const pointOf = ({ lat, lng }: Point): Point => rounded({ lat, lng });
 function show(map: MapLibre, points: Point[]): void {
   const bounds = points.reduce((all, point) => all.extend(point), new LngLatBounds());
   const { clientWidth, clientHeight } = map.getContainer();
-  const padding = Math.round(Math.min(clientWidth, clientHeight) * 0.18);
+  const edge = Math.round(Math.min(clientWidth, clientHeight) * 0.18);
+  const padding = { top: Math.max(edge, PIN_HEIGHT_PX), right: Math.max(edge, CONTROLS_PX), bottom: edge, left: edge };
   const isStill = matchMedia('(prefers-reduced-motion: reduce)').matches;
   map.fitBounds(bounds, { padding, maxZoom: 15.5, duration: isStill ? 0 : 700 });
 }
