@@ -12,9 +12,9 @@ export class WebPlatform {
     readonly web: WebProcess,
   ) {}
 
-  static async start(): Promise<WebPlatform> {
+  static async start(env: Record<string, string> = {}): Promise<WebPlatform> {
     const port = await WebProcess.port();
-    const platform = await Platform.start({ env: { WEB_ORIGINS: `http://127.0.0.1:${port}` } });
+    const platform = await Platform.start({ env: { WEB_ORIGINS: `http://127.0.0.1:${port}`, ...env } });
     const web = WebProcess.before(platform, port);
     await web.start();
     return new WebPlatform(platform, web);

@@ -11,21 +11,23 @@ import {
   PERSON,
   press,
   register,
+  requestRide,
   untilShown,
 } from '../src/web-people.ts';
 import { WebPlatform } from '../src/web-platform.ts';
-import { storedText, type TestBrowser } from '../src/web.ts';
+import { inspect, storedText, type TestBrowser } from '../src/web.ts';
 
 const WAY = { pickup: NEAR_PICKUP, dropoff: northOf(NEAR_PICKUP, 1_000) };
 
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 });
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 let served: WebPlatform;
 /** No map is what these are about. */
 let browser: TestBrowser;
 
 beforeAll(async () => {
-  served = await WebPlatform.start();
+  // Long enough for pictures of an offer.
+  served = await WebPlatform.start({ DISPATCH_OFFER_TTL: '60s' });
   browser = await served.browser({ hasWebGl: false });
 }, 90_000);
 afterEach(async () => expect(await served.afterTest()).toEqual([]));
@@ -135,4 +137,38 @@ it('shows other pages after one that could not be loaded, and that one when it c
   await press(page, 'Try again');
   await page.getByRole('heading', { name: 'Take a ride' }).waitFor();
   expect(browser.complaints.splice(0)).not.toEqual([]);
+});
+
+it('is accessible in every moment of a trip, and fits phones and walls', async () => {
+  const findings: string[] = [];
+  const look = async (page: Page, name: string) => findings.push(...(await inspect(page, name)));
+  const passenger = kept(await passengerPage(browser));
+  await requestRide(passenger);
+  await look(passenger, 'ride-requested');
+  const driver = kept(await driverPage(browser, NEAR_PICKUP));
+  await press(driver, 'Go online');
+  await driver.getByRole('button', { name: 'Accept' }).waitFor();
+  await look(driver, 'drive-offer');
+  await press(driver, 'Accept');
+  await untilShown(passenger, 'Bruno is on the way to you');
+  await look(passenger, 'ride-accepted');
+  await press(driver, "I'm at the pickup");
+  await press(driver, 'Passenger is on board');
+  await untilShown(passenger, 'You are on your way');
+  await look(passenger, 'ride-in-progress');
+  await look(driver, 'drive-in-progress');
+  await press(driver, 'Complete the trip');
+  await untilShown(passenger, 'You have arrived');
+  await look(passenger, 'ride-receipt');
+  await driver.getByText('★').first().waitFor();
+  await look(driver, 'drive-receipt');
+  for (const part of ['Trips', 'Profile']) {
+    await driver.getByRole('link', { name: part }).click();
+    await driver.getByRole('heading', { name: part, level: 1 }).waitFor();
+    await look(driver, `drive-${part.toLowerCase()}`);
+  }
+  await driver.goto('/nowhere');
+  await driver.getByRole('heading', { level: 1 }).waitFor();
+  await look(driver, 'no-page');
+  expect(findings).toEqual([]);
 });
