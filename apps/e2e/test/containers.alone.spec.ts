@@ -76,9 +76,9 @@ function testImages(engine: ContainerEngine, note: Note): void {
     expect(label('base.name')).toBe(bases().run);
   });
 
-  it('has no shell', async () => {
-    const shell = engine.podman('run', '--rm', '--network', 'none', '--entrypoint', '/bin/sh', ids.trip!, '-c', 'true');
-    await expect(shell).rejects.toThrow(/no such file/);
+  it.each(PODS)('%s has no shell', async (service) => {
+    const asShell = ['--rm', '--network', 'none', '--entrypoint', '/bin/sh', ids[service]!, '-c', 'true'];
+    await expect(engine.podman('run', ...asShell)).rejects.toThrow(/no such file/);
   });
 
   it('is the same image when it is built again', async () => {

@@ -11,7 +11,7 @@ import {
   startTestRuntime,
   type ContainerEngine,
 } from '../../../../infra/index.ts';
-import { build } from '../../../../k8s/src/kustomize.ts';
+import { render } from '../../../../k8s/src/kustomize.ts';
 import type { KubernetesObject } from '../../../../k8s/src/objects.ts';
 import type { ServiceUrls } from '../../../../tools/client/api.ts';
 import { perService, type PerService } from '../per-service.ts';
@@ -100,7 +100,7 @@ export class PlayedOverlay {
         gateway,
         closers,
       );
-      const objects = [...build('local'), ...(await localSecrets(dir))];
+      const objects = [...render('local'), ...(await localSecrets(dir))];
       for (const pod of PODS) await overlay.#play(pod, gateway, objects);
       await Promise.all(PODS.map((pod) => overlay.untilReady(pod)));
       return overlay;
