@@ -54,9 +54,10 @@ describe('with 100,000 rows waiting', () => {
 
   const untilOver = (application: string) =>
     eventually(async () => {
-      const sessions = await database.query<unknown[]>('SELECT FROM pg_stat_activity WHERE application_name = $1', [
-        application,
-      ]);
+      const sessions = await database.query<unknown[]>(
+        'SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name = $1',
+        [application],
+      );
       expect(sessions).toEqual([]);
     });
 
