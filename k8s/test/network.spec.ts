@@ -11,61 +11,74 @@ import { withKubectl } from './kubectl.ts';
  * that is refused.
  */
 const CLUSTER = `
-                 passenger passenger:m driver driver:m trip trip:m web passenger-db driver-db trip-db amqp amqp-api passenger-db:9187 driver-db:9187 trip-db:9187 amqp:15691 amqp:25672 istiod collector dns internet metadata stranger
-edge             yes       ·           yes    ·        yes  ·      yes ·            ·         ·       ·    ·        ·                 ·              ·            ·          ·          -      -         -   -        -        ·
-monitoring       ·         yes         ·      yes      ·    yes    ·   ·            ·         ·       ·    ·        yes               yes            yes          yes        ·          -      -         -   -        -        ·
-internet         ·         ·           ·      ·        ·    ·      ·   ·            ·         ·       ·    ·        ·                 ·              ·            ·          ·          -      -         -   -        -        ·
-elsewhere        ·         ·           ·      ·        ·    ·      ·   ·            ·         ·       ·    ·        ·                 ·              ·            ·          ·          -      -         -   -        -        ·
-stranger         ·         ·           ·      ·        ·    ·      ·   ·            ·         ·       ·    ·        ·                 ·              ·            ·          ·          ·      ·         yes ·        ·        ·
-passenger        ·         ·           ·      ·        ·    ·      ·   yes          ·         ·       yes  yes      ·                 ·              ·            ·          ·          ·      yes       yes yes      ·        ·
-driver           ·         ·           ·      ·        ·    ·      ·   ·            yes       ·       yes  yes      ·                 ·              ·            ·          ·          ·      yes       yes yes      ·        ·
-trip             yes       ·           yes    ·        ·    ·      ·   ·            ·         yes     yes  yes      ·                 ·              ·            ·          ·          ·      yes       yes yes      ·        ·
-web              yes       ·           yes    ·        yes  ·      ·   ·            ·         ·       ·    ·        ·                 ·              ·            ·          ·          ·      ·         yes ·        ·        ·
-passenger-db     ·         ·           ·      ·        ·    ·      ·   yes          ·         ·       ·    ·        ·                 ·              ·            ·          ·          ·      ·         yes yes      yes      ·
-driver-db        ·         ·           ·      ·        ·    ·      ·   ·            yes       ·       ·    ·        ·                 ·              ·            ·          ·          ·      ·         yes yes      yes      ·
-trip-db          ·         ·           ·      ·        ·    ·      ·   ·            ·         yes     ·    ·        ·                 ·              ·            ·          ·          ·      ·         yes yes      yes      ·
-amqp             ·         ·           ·      ·        ·    ·      ·   ·            ·         ·       ·    ·        ·                 ·              ·            ·          yes        ·      ·         yes yes      yes      ·
-cnpg-operator    ·         ·           ·      ·        ·    ·      ·   yes          yes       yes     ·    ·        ·                 ·              ·            ·          ·          -      -         -   -        -        ·
-rabbit-operator  ·         ·           ·      ·        ·    ·      ·   ·            ·         ·       ·    yes      ·                 ·              ·            ·          ·          -      -         -   -        -        ·
-keda             ·         ·           ·      ·        ·    ·      ·   ·            ·         ·       ·    ·        ·                 ·              ·            ·          ·          -      -         -   -        -        ·
+                  edge monitoring internet elsewhere stranger passenger driver trip web passenger-db driver-db trip-db amqp cnpg-operator rabbit-operator keda
+passenger         yes  ·          ·        ·         ·        ·         ·      yes  yes ·            ·         ·       ·    ·             ·               ·
+passenger:m       ·    yes        ·        ·         ·        ·         ·      ·    ·   ·            ·         ·       ·    ·             ·               ·
+driver            yes  ·          ·        ·         ·        ·         ·      yes  yes ·            ·         ·       ·    ·             ·               ·
+driver:m          ·    yes        ·        ·         ·        ·         ·      ·    ·   ·            ·         ·       ·    ·             ·               ·
+trip              yes  ·          ·        ·         ·        ·         ·      ·    yes ·            ·         ·       ·    ·             ·               ·
+trip:m            ·    yes        ·        ·         ·        ·         ·      ·    ·   ·            ·         ·       ·    ·             ·               ·
+web               yes  ·          ·        ·         ·        ·         ·      ·    ·   ·            ·         ·       ·    ·             ·               ·
+passenger-db      ·    ·          ·        ·         ·        yes       ·      ·    ·   yes          ·         ·       ·    yes           ·               ·
+driver-db         ·    ·          ·        ·         ·        ·         yes    ·    ·   ·            yes       ·       ·    yes           ·               ·
+trip-db           ·    ·          ·        ·         ·        ·         ·      yes  ·   ·            ·         yes     ·    yes           ·               ·
+amqp              ·    ·          ·        ·         ·        yes       yes    yes  ·   ·            ·         ·       ·    ·             ·               ·
+amqp-api          ·    ·          ·        ·         ·        yes       yes    yes  ·   ·            ·         ·       ·    ·             yes             ·
+passenger-db:9187 ·    yes        ·        ·         ·        ·         ·      ·    ·   ·            ·         ·       ·    ·             ·               ·
+driver-db:9187    ·    yes        ·        ·         ·        ·         ·      ·    ·   ·            ·         ·       ·    ·             ·               ·
+trip-db:9187      ·    yes        ·        ·         ·        ·         ·      ·    ·   ·            ·         ·       ·    ·             ·               ·
+amqp:15691        ·    yes        ·        ·         ·        ·         ·      ·    ·   ·            ·         ·       ·    ·             ·               ·
+amqp:25672        ·    ·          ·        ·         ·        ·         ·      ·    ·   ·            ·         ·       yes  ·             ·               ·
+istiod            -    -          -        -         ·        ·         ·      ·    ·   ·            ·         ·       ·    -             -               -
+collector         -    -          -        -         ·        yes       yes    yes  ·   ·            ·         ·       ·    -             -               -
+dns               -    -          -        -         yes      yes       yes    yes  yes yes          yes       yes     yes  -             -               -
+internet          -    -          -        -         ·        yes       yes    yes  ·   yes          yes       yes     yes  -             -               -
+metadata          -    -          -        -         ·        ·         ·      ·    ·   yes          yes       yes     yes  -             -               -
+stranger          ·    ·          ·        ·         ·        ·         ·      ·    ·   ·            ·         ·       ·    ·             ·               ·
 `;
-/** The table with that in some cells of a column, which is added when it isn't there. `*` is any row. */
-function altered(table: string, column: string, cells: Record<string, string>): string {
+/** The table with that in some cells of a row, which is added when it isn't there. `*` is any column. */
+function altered(table: string, target: string, cells: Record<string, string>): string {
   const [head, ...rows] = table.trim().split('\n');
-  const columns = head!.trim().split(/\s+/);
-  const index = columns.includes(column) ? columns.indexOf(column) : columns.push(column) - 1;
-  const lines = rows.map((row) => {
-    const [source, ...found] = row.trim().split(/\s+/);
-    found[index] = cells[source!] ?? cells['*'] ?? found[index]!;
-    return [source, ...found].join(' ');
-  });
-  return ['', columns.join(' '), ...lines, ''].join('\n');
+  const known = rows.find((row) => row.startsWith(`${target} `));
+  const [, ...found] = known?.split(/\s+/) ?? [];
+  const row = head!.split(/\s+/).map((source, index) => cells[source] ?? cells['*'] ?? found[index]!);
+  return ['', head, ...rows.filter((each) => each !== known), [target, ...row].join(' '), ''].join('\n');
 }
 /** KEDA asks for the lengths of queues, and sidecars ask istiod for their configuration. */
 const MESH = altered(altered(CLUSTER, 'amqp-api', { keda: 'yes' }), 'istiod', {
   ...{ passenger: 'yes', driver: 'yes', trip: 'yes', web: 'yes' },
 });
 /** The restored cluster is reached, and reaches others, as the trip service's own does; the two have nothing in common. */
-const ADDED: { column: string; cells: Record<string, string> }[] = [
-  { column: 'trip-db', cells: { 'trip-restored-db': '·' } },
-  { column: 'trip-restored-db', cells: { '*': '·', trip: 'yes', 'cnpg-operator': 'yes', 'trip-restored-db': 'yes' } },
-  { column: 'trip-restored-db:9187', cells: { '*': '·', monitoring: 'yes' } },
+const ADDED: { target: string; cells: Record<string, string> }[] = [
+  { target: 'trip-db', cells: { 'trip-restored-db': '·' } },
+  { target: 'trip-restored-db', cells: { '*': '·', trip: 'yes', 'cnpg-operator': 'yes', 'trip-restored-db': 'yes' } },
+  { target: 'trip-restored-db:9187', cells: { '*': '·', monitoring: 'yes' } },
 ];
 const RESTORE = ADDED.reduce(
-  (table, { column, cells }) => altered(table, column, cells),
-  CLUSTER.replace(/^trip-db.*$/m, (row) => `${row}\n${row.replace('trip-db', 'trip-restored-db')}`),
+  (table, { target, cells }) => altered(table, target, cells),
+  withTwin(CLUSTER, 'trip-db', 'trip-restored-db'),
 );
+/** The table with one more column, the same as another. */
+function withTwin(table: string, source: string, twin: string): string {
+  const [head, ...rows] = table.trim().split('\n');
+  const index = head!.split(/\s+/).indexOf(source);
+  return ['', `${head} ${twin}`, ...rows.map((row) => `${row} ${row.split(/\s+/)[index + 1]}`), ''].join('\n');
+}
 const LOCAL = `
-                 passenger passenger:m driver driver:m trip trip:m web local-db local-amqp local-amqp-api dns internet stranger
-edge             yes       ·           yes    ·        yes  ·      yes ·        ·          ·              -   -        ·
-elsewhere        ·         ·           ·      ·        ·    ·      ·   ·        ·          ·              -   -        ·
-stranger         ·         ·           ·      ·        ·    ·      ·   ·        ·          ·              yes ·        ·
-passenger        ·         ·           ·      ·        ·    ·      ·   yes      yes        yes            yes ·        ·
-driver           ·         ·           ·      ·        ·    ·      ·   yes      yes        yes            yes ·        ·
-trip             yes       ·           yes    ·        ·    ·      ·   yes      yes        yes            yes ·        ·
-web              yes       ·           yes    ·        yes  ·      ·   ·        ·          ·              yes ·        ·
-local-db         ·         ·           ·      ·        ·    ·      ·   ·        ·          ·              yes ·        ·
-local-amqp       ·         ·           ·      ·        ·    ·      ·   ·        ·          ·              yes ·        ·
+               edge elsewhere stranger passenger driver trip web local-db local-amqp
+passenger      yes  ·         ·        ·         ·      yes  yes ·        ·
+passenger:m    ·    ·         ·        ·         ·      ·    ·   ·        ·
+driver         yes  ·         ·        ·         ·      yes  yes ·        ·
+driver:m       ·    ·         ·        ·         ·      ·    ·   ·        ·
+trip           yes  ·         ·        ·         ·      ·    yes ·        ·
+trip:m         ·    ·         ·        ·         ·      ·    ·   ·        ·
+web            yes  ·         ·        ·         ·      ·    ·   ·        ·
+local-db       ·    ·         ·        yes       yes    yes  ·   ·        ·
+local-amqp     ·    ·         ·        yes       yes    yes  ·   ·        ·
+local-amqp-api ·    ·         ·        yes       yes    yes  ·   ·        ·
+dns            -    -         yes      yes       yes    yes  yes yes      yes
+internet       -    -         ·        ·         ·      ·    ·   ·        ·
+stranger       ·    ·         ·        ·         ·      ·    ·   ·        ·
 `;
 const TABLES: Record<string, string> = {
   ...{ local: LOCAL, staging: CLUSTER, production: CLUSTER, mesh: MESH, restore: RESTORE },
@@ -123,18 +136,17 @@ function endNamed(objects: KubernetesObject[], title: string): { end: End; port:
 /** The table again, as the policies have it. `-` is where no policy of ours has a say. */
 function asReached(objects: KubernetesObject[], table: string): { found: string; pairs: number } {
   const [, head, ...rows] = table.trimEnd().split('\n');
-  const columns = head!.trim().split(/\s+/);
+  const sources = head!.trim().split(/\s+/);
   let pairs = 0;
   const lines = rows.map((row) => {
-    const [source, ...cells] = row.split(/\s+/);
-    const from = endNamed(objects, source!).end;
-    const found = columns.map((column, index) => {
+    const [target, ...cells] = row.split(/\s+/);
+    const { end, port } = endNamed(objects, target!);
+    const found = sources.map((source, index) => {
       if (cells[index] === '-') return '-';
       pairs += 1;
-      const { end, port } = endNamed(objects, column);
-      return isReachable(objects, from, end, port) ? 'yes' : '·';
+      return isReachable(objects, endNamed(objects, source).end, end, port) ? 'yes' : '·';
     });
-    return [source, ...found].join(' ');
+    return [target, ...found].join(' ');
   });
   return { found: lines.join('\n'), pairs };
 }
