@@ -16,11 +16,12 @@ interface RabbitmqCluster {
 const STOP_S = 11;
 
 /** Of a service, as measured: zero-downtime.alone.spec.ts, and for streams docs/performance.md. */
-const MEASURED = { idleBytes: 170 * 2 ** 20, loadBytes: 291 * 2 ** 20, streamBytes: 42_000 };
+const MEASURED = { startCpuS: 1.5, idleBytes: 170 * 2 ** 20, loadBytes: 291 * 2 ** 20, streamBytes: 42_000 };
 /** The default of STREAMS_PER_REPLICA (libs/service-defaults). */
 const STREAMS = 10_000;
 const UNITS: Record<string, number> = { Mi: 2 ** 20, Gi: 2 ** 30 };
 const bytesOf = (quantity: unknown) => parseFloat(String(quantity)) * (UNITS[String(quantity).slice(-2)] ?? NaN);
+const coresOf = (quantity: unknown) => parseFloat(String(quantity)) / (String(quantity).endsWith('m') ? 1_000 : 1);
 
 /** What has to hold for every pod. */
 export const WORKLOAD_RULES: Record<string, Rule> = {
@@ -78,6 +79,15 @@ export const WORKLOAD_RULES: Record<string, Rule> = {
             : [`${title}: limit`]),
         ];
       }),
+
+  'a service has started before its probe gives up, with no more CPU than it is promised': (objects) =>
+    services(objects)
+      .filter(({ pod }) => {
+        const { resources, startupProbe } = pod.containers[0]!;
+        const { periodSeconds = 10, failureThreshold = 3 } = (startupProbe ?? {}) as IProbe;
+        return !(MEASURED.startCpuS / coresOf(resources?.requests?.cpu) <= periodSeconds * failureThreshold);
+      })
+      .map(({ title }) => title),
 
   'probes of services ask ports that exist, on the management port where there is one': (objects) =>
     services(objects).flatMap((workload) => {

@@ -48,6 +48,11 @@ export const FAULTS: Record<string, Fault[]> = {
     { plant: (all) => set(container(all).resources, { requests: { cpu: '250m', memory: '128Mi' } }) },
     { plant: (all) => set(settings(all, 'driver'), { STREAMS_PER_REPLICA: '20000' }) },
   ],
+  'a service has started before its probe gives up, with no more CPU than it is promised': [
+    { plant: (all) => set(container(all).resources, { requests: { cpu: '20m', memory: '256Mi' } }) },
+    { plant: (all) => set(container(all).resources, { requests: { memory: '256Mi' } }) },
+    { plant: (all) => set(container(all).startupProbe, { failureThreshold: 1 }) },
+  ],
   'probes of services ask ports that exist, on the management port where there is one': [
     { plant: (all) => set(container(all).livenessProbe?.httpGet, { port: 'manage' }) },
     { plant: (all) => set(container(all).readinessProbe?.httpGet, { port: 'http' }) },
