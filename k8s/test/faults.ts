@@ -53,6 +53,11 @@ export const FAULTS: Record<string, Fault[]> = {
     { plant: (all) => set(container(all).resources, { requests: { memory: '256Mi' } }) },
     { plant: (all) => set(container(all).startupProbe, { failureThreshold: 1 }) },
   ],
+  'a service is promised the CPU at which it gets another replica, and one replica is able to use it': [
+    { plant: (all) => set(container(all).resources, { requests: { cpu: '250m', memory: '256Mi' } }) },
+    { plant: (all) => scaleAt(all, '1500m', { requests: { cpu: '2', memory: '256Mi' } }) },
+    { overlay: 'mesh', plant: (all) => set(container(all).resources, { requests: { cpu: '250m', memory: '256Mi' } }) },
+  ],
   'probes of services ask ports that exist, on the management port where there is one': [
     { plant: (all) => set(container(all).livenessProbe?.httpGet, { port: 'manage' }) },
     { plant: (all) => set(container(all).readinessProbe?.httpGet, { port: 'http' }) },
@@ -264,6 +269,12 @@ export const FAULTS: Record<string, Fault[]> = {
     },
   ],
 };
+
+function scaleAt(objects: KubernetesObject[], averageValue: string, resources: Loose): void {
+  const resource = { name: 'cpu', target: { type: 'AverageValue', averageValue } };
+  set(specOf(objects, 'HorizontalPodAutoscaler', 'trip'), { metrics: [{ type: 'Resource', resource }] });
+  set(container(objects).resources, resources);
+}
 
 function templateOf(objects: KubernetesObject[], service: string): { metadata: object } {
   return specOf(objects, 'Deployment', service).template as { metadata: object };
