@@ -32,3 +32,6 @@ export function headingDeg(from: Point, to: Point): number {
 
 /** Ten centimetres are close enough. */
 export const rounded = ({ lat, lng }: Point): Point => ({ lat: Number(lat.toFixed(6)), lng: Number(lng.toFixed(6)) });
+
+/** The corners of the city that is simulated. */
+export const CITY_AREA: Point[] = [offset(CITY_CENTRE, -3_400, -3_400), offset(CITY_CENTRE, 3_400, 3_400)];

@@ -49,8 +49,10 @@ export interface MapCanvasProps {
   draw?: (nowMs: number) => Layer[] | null;
   /** Brings these points into view, whenever `key` changes. */
   frame?: { key: string; points: Point[] };
+  /** Where the map begins. */
   centre?: Point;
-  zoom?: number;
+  /** Points that are in view, instead of what is around a centre, until somebody moves the map. */
+  area?: Point[];
   onClick?: (point: Point) => void;
   /** Told where the middle of the map is, at first and after every move. */
   onCentre?: (point: Point) => void;
@@ -64,7 +66,7 @@ export function MapCanvas({
   draw,
   frame,
   centre = CITY_CENTRE,
-  zoom = 13,
+  area,
   children,
   onClick,
   onCentre,
@@ -75,7 +77,7 @@ export function MapCanvas({
   const { mapStyleUrl } = usePageConfig();
   const [isFallback, setIsFallback] = useState(false);
   const theme = useTheme();
-  const start = useEffectEvent(() => ({ centre, zoom, style: styleOf(mapStyleUrl, theme) }));
+  const start = useEffectEvent(() => ({ centre, area, style: styleOf(mapStyleUrl, theme) }));
   const themeNow = useEffectEvent(() => theme);
   const tellClick = useEffectEvent((point: Point) => onClick?.(point));
   const tellCentre = useEffectEvent((point: Point) => onCentre?.(point));
@@ -138,22 +140,33 @@ export function MapCanvas({
 
 interface Start {
   centre: Point;
-  zoom: number;
+  area: Point[] | undefined;
   style: string | StyleSpecification;
 }
 
-function makeMap(container: HTMLElement, { centre: center, zoom, style }: Start, isOfOthers: boolean): MapLibre {
+function makeMap(container: HTMLElement, { centre, area, style }: Start, isOfOthers: boolean): MapLibre {
   const map = new MapLibre({
-    ...{ container, style, center, zoom },
+    ...{ container, style },
+    ...(area ? { bounds: boundsOf(area) } : { center: centre, zoom: 13 }),
     attributionControl: isOfOthers ? { compact: true } : false,
     dragRotate: false,
     pitchWithRotate: false,
     maxPitch: 0,
     fadeDuration: 0,
   });
+  if (area) keepInView(map, area);
   map.touchZoomRotate.disableRotation();
   map.addControl(new NavigationControl({ showCompass: false }), 'top-right');
   return map;
+}
+
+/** Whatever size the map gets, until somebody moves it. */
+function keepInView(map: MapLibre, area: Point[]): void {
+  const fit = () => map.fitBounds(boundsOf(area), { duration: 0 });
+  map.on('resize', fit);
+  map.on('movestart', ({ originalEvent }) => {
+    if (originalEvent) map.off('resize', fit);
+  });
 }
 
 /** Calls back when the map's style can't be had: nothing is drawn without one, not what is ours either. */
@@ -192,11 +205,12 @@ const styleOf = (url: string | null, theme: Theme) => url ?? offlineStyle(theme)
 /** Of MapLibre's kind of point, which knows more. */
 const pointOf = ({ lat, lng }: Point): Point => rounded({ lat, lng });
 
+const boundsOf = (points: Point[]) => points.reduce((all, point) => all.extend(point), new LngLatBounds());
+
 function show(map: MapLibre, points: Point[]): void {
-  const bounds = points.reduce((all, point) => all.extend(point), new LngLatBounds());
   const { clientWidth, clientHeight } = map.getContainer();
   const edge = Math.round(Math.min(clientWidth, clientHeight) * 0.18);
   const padding = { top: Math.max(edge, PIN_HEIGHT_PX), right: Math.max(edge, CONTROLS_PX), bottom: edge, left: edge };
   const isStill = matchMedia('(prefers-reduced-motion: reduce)').matches;
-  map.fitBounds(bounds, { padding, maxZoom: 15.5, duration: isStill ? 0 : 700 });
+  map.fitBounds(boundsOf(points), { padding, maxZoom: 15.5, duration: isStill ? 0 : 700 });
 }

@@ -25,9 +25,9 @@ const PALETTES: Record<Theme, Palette> = {
   },
 };
 
-/** Widths in pixels that double with the zoom, as real widths do. */
+/** Widths in pixels that double with the zoom, as real widths do; from afar a street is wider than it would be. */
 const metres = (widthM: number) =>
-  ['interpolate', ['exponential', 2], ['zoom'], 10, widthM / 93, 18, (widthM / 93) * 256] as unknown as number;
+  ['interpolate', ['exponential', 2], ['zoom'], 10, widthM / 22, 18, (widthM / 93) * 256] as unknown as number;
 
 const only = (kind: string) => ['==', ['get', 'kind'], kind] as ['==', ['get', string], string];
 

@@ -3,6 +3,7 @@ import { LineLayer, ScatterplotLayer } from '@deck.gl/layers';
 import { useCallback, useMemo, useRef } from 'react';
 import type { Trip } from '../api/client.ts';
 import { useTheme, type Theme } from '../layout/theme.ts';
+import { CITY_AREA } from '../map/geometry.ts';
 import { MapCanvas } from '../map/map-canvas.tsx';
 import type { DriverStatus, Fleet } from './fleet.ts';
 import { Hexagons } from './hexagons.tsx';
@@ -37,7 +38,7 @@ export default function OperatorMap({ fleet, trips, hasHexagons, chosen }: Opera
     [fleet, ways, cabs],
   );
   return (
-    <MapCanvas draw={draw} zoom={12}>
+    <MapCanvas draw={draw} area={CITY_AREA}>
       {hasHexagons && <Hexagons fleet={fleet} trips={trips} />}
     </MapCanvas>
   );
