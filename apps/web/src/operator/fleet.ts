@@ -46,8 +46,18 @@ export class Fleet {
     return this.#cabs.size;
   }
 
-  /** Until the signal. @throws ApiProblem when an operator may not */
+  /** Until the signal; then nobody is shown any more. @throws ApiProblem when an operator may not */
   async follow(session: TokenSource, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#follow(session, signal);
+    } finally {
+      this.#cabs.clear();
+      this.#isConnected = null;
+      this.#note(performance.now());
+    }
+  }
+
+  async #follow(session: TokenSource, signal: AbortSignal): Promise<void> {
     const onConnected = (isConnected: boolean) => {
       // A new connection begins with everybody who is online now.
       if (isConnected) this.#cabs.clear();

@@ -53,6 +53,7 @@ function Follow({ fleet, onTrips }: { fleet: Fleet; onTrips: (trips: Trip[]) => 
   useEffect(() => {
     if (data) onTrips(data);
   }, [data, onTrips]);
+  useEffect(() => () => onTrips(NO_TRIPS), [onTrips]);
   if (refusal !== null) return <ErrorNotice error={refusal} />;
   return <ConnectionNotice isConnected={isConnected} />;
 }

@@ -1,10 +1,11 @@
 import { useState } from 'react';
-import { Tab, TabList, TabPanel, Tabs } from 'react-aria-components';
+import { Button, Tab, TabList, TabPanel, Tabs } from 'react-aria-components';
 import { usePageConfig } from '../page-config.ts';
 import { CityPanel } from './city-panel.tsx';
 import { DeadLettersPanel } from './dead-letters-panel.tsx';
 import { FaultsPanel } from './faults-panel.tsx';
 import type { Fleet } from './fleet.ts';
+import { useOperatorApi } from './operator-api.ts';
 import { SecurityPanel } from './security-panel.tsx';
 import { ServicesPanel } from './services-panel.tsx';
 import { TripsPanel } from './trips-panel.tsx';
@@ -23,6 +24,7 @@ const TABS = { city: 'City', services: 'Services', trips: 'Trips', letters: 'Dea
 /** Everything beside the map. What is open stands in the address, so that a reload opens it again. */
 export function OperatorPanel({ fleet, hasHexagons, setHasHexagons, chosen, setChosen }: OperatorPanelProps) {
   const { isLocal } = usePageConfig();
+  const { session } = useOperatorApi();
   const watched = useServices();
   const canBreak = isLocal && watched.some(({ status }) => status?.faultSwitches === 'on');
   const [open, setOpen] = useState(() => location.hash.slice(1) || 'city');
@@ -34,7 +36,12 @@ export function OperatorPanel({ fleet, hasHexagons, setHasHexagons, chosen, setC
   };
   return (
     <>
-      <h1>The city</h1>
+      <div className="row">
+        <h1>The city</h1>
+        <Button className="button plain" onPress={() => session.signOut()}>
+          Sign out
+        </Button>
+      </div>
       <Tabs
         className="operator-tabs"
         selectedKey={tabs.some(([id]) => id === open) ? open : 'city'}
