@@ -27,7 +27,8 @@ export function ShiftPanel({ shift }: { shift: Shift }) {
       <EarningsLine />
       <ErrorNotice error={shift.error} />
       {shift.trouble && <Notice tone="warn">{shift.trouble}</Notice>}
-      <ConnectionNotice isConnected={offers.isConnected} />
+      <ErrorNotice error={offers.refusal} />
+      {offers.refusal === null && <ConnectionNotice isConnected={offers.isConnected} />}
       {active && <WorkCard trip={active} at={at} />}
       {!active && ended && <EndedCard trip={ended} onDone={() => setSeenTripId(ended.id)} />}
       {!active && isOnline && <Waiting shift={shift} />}

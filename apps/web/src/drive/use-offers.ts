@@ -27,6 +27,8 @@ export interface Offers {
   news: string | null;
   /** Null until it is known. */
   isConnected: boolean | null;
+  /** Why there will be no offers, when the service has refused them for good; else null. */
+  refusal: unknown;
   /** Accepted, and not yet the driver's: milliseconds usually, longer while the broker is away. */
   awaitedTripId: string | null;
   /** The offer was answered, or its time is over. */
@@ -34,17 +36,14 @@ export interface Offers {
   await: (tripId: string) => void;
 }
 
-interface State {
-  offer: Offer | null;
-  news: string | null;
-  isConnected: boolean | null;
-  awaitedTripId: string | null;
-}
+type State = Omit<Offers, 'close' | 'await'>;
+
+const AT_FIRST: State = { offer: null, news: null, isConnected: null, refusal: null, awaitedTripId: null };
 
 /** What the driver is told while on duty: offers that come and go, and what happens to trips. */
 export function useOffers(isOnDuty: boolean): Offers {
   const queries = useQueryClient();
-  const [state, setState] = useState<State>({ offer: null, news: null, isConnected: null, awaitedTripId: null });
+  const [state, setState] = useState(AT_FIRST);
 
   useEffect(() => {
     if (!isOnDuty) return;
@@ -66,10 +65,12 @@ export function useOffers(isOnDuty: boolean): Offers {
       for await (const { event, data } of followEvents(url, sessions.driver, { signal, onConnected }))
         hear(event, data);
     };
-    listen().catch(() => learn(() => ({ isConnected: false })));
+    listen().catch((refusal: unknown) => {
+      if (!signal.aborted) learn(() => ({ refusal }));
+    });
     return () => {
       leaving.abort();
-      setState({ offer: null, news: null, isConnected: null, awaitedTripId: null });
+      setState(AT_FIRST);
     };
   }, [queries, isOnDuty]);
 
