@@ -136,6 +136,9 @@ const beforeAnything = (seed: Record<string, unknown>) => `
 const overflowPx = (page: Page): Promise<number> =>
   page.evaluate<number>('document.documentElement.scrollWidth - window.innerWidth');
 
+/** What stands in the element that has the focus. */
+export const focused = (page: Page): Promise<string> => page.evaluate<string>('document.activeElement.textContent');
+
 /** Everything that a script could find after a reload. */
 export const storedText = (page: Page): Promise<string> =>
   page.evaluate<string>('JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie])');
@@ -151,6 +154,22 @@ async function seriousFindings(page: Page): Promise<string[]> {
     .filter(({ impact }) => impact === 'serious' || impact === 'critical')
     .flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => `${id} ${html}: ${failureSummary}`));
 }
+
+/** How many pixels of a PNG have exactly this colour (`#rrggbb`). Any page can count them. */
+export const pixelsOf = (page: Page, png: Buffer, colour: string): Promise<number> =>
+  page.evaluate<number>(`(async () => {
+    const bytes = Uint8Array.from(atob('${png.toString('base64')}'), (character) => character.charCodeAt(0));
+    const bitmap = await createImageBitmap(new Blob([bytes]));
+    const context = new OffscreenCanvas(bitmap.width, bitmap.height).getContext('2d');
+    context.drawImage(bitmap, 0, 0);
+    const { data } = context.getImageData(0, 0, bitmap.width, bitmap.height);
+    let count = 0;
+    for (let i = 0; i < data.length; i += 4) {
+      const [red, green, blue] = data.subarray(i, i + 3);
+      if ((red << 16) + (green << 8) + blue === ${Number.parseInt(colour.slice(1), 16)}) count++;
+    }
+    return count;
+  })()`);
 
 /**
  * What is wrong with the page in either theme and on any screen, one line each. Pictures of all of them are kept as

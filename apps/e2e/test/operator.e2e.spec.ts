@@ -2,7 +2,7 @@ import { eventually } from '@cabstand/testing';
 import pg from 'pg';
 import type { Page } from 'playwright-core';
 import { BrokerView, goodMessage, SOURCES } from '../src/messages.ts';
-import { acceptedTrip, drive, newDriver, newPassenger } from '../src/people.ts';
+import { acceptedTrip, drive, newDriver, newPassenger, requestTrip, untilOffered } from '../src/people.ts';
 import { northOf } from '../src/places.ts';
 import { NEAR_PICKUP, press, untilShown } from '../src/web-people.ts';
 import {
@@ -12,10 +12,12 @@ import {
   untilAllAreUp,
   type OperatedPlatform,
 } from '../src/web-operator.ts';
-import { inspect, storedText } from '../src/web.ts';
+import { focused, inspect, pixelsOf, storedText } from '../src/web.ts';
 
 const QUEUE = 'passenger.trip-events';
 const WAY = { pickup: NEAR_PICKUP, dropoff: northOf(NEAR_PICKUP, 1_000) };
+/** As in the legend, in the light theme. */
+const COLOURS = { free: '#13713a', offered: '#b36200', 'on trip': '#0b57c2' };
 const FROM_TRIP = SOURCES.find(({ publisher }) => publisher === 'trip')!;
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
@@ -37,7 +39,7 @@ const figure = (name: string) => page.locator('.figure', { hasText: name }).loca
 const PATIENCE = { timeoutMs: 40_000 };
 const untilFigure = (name: string, value: string) =>
   eventually(async () => expect(await figure(name).textContent()).toBe(value), PATIENCE);
-const mapPicture = () => page.locator('.map-canvas').screenshot();
+const mapPicture = (of = page) => of.locator('.map-canvas').screenshot();
 
 it('signs the operator in, keeps no token where a script finds it, and shows drivers as they move', async () => {
   const { api } = await newDriver(operated.platform.urls, NEAR_PICKUP);
@@ -89,6 +91,34 @@ it('colours the areas where cabs stand, in either theme', async () => {
   await untilFigure('Drivers online', '0');
 });
 
+it('shows a driver in the colour of being free, offered a trip, and on one', async () => {
+  const { urls } = operated.platform;
+  const [passenger, driver] = [await newPassenger(urls), await newDriver(urls, NEAR_PICKUP)];
+  const blank = await operated.browser.page();
+  /** Where the cab is not, there is none of its colour. */
+  const untilColour = (shown: string) =>
+    eventually(async () => {
+      const picture = await mapPicture();
+      const counts = Object.entries(COLOURS).map(async ([name, colour]) => [
+        name,
+        await pixelsOf(blank, picture, colour),
+      ]);
+      const found = (await Promise.all(counts)).filter(([, count]) => Number(count) > 0).map(([name]) => name);
+      expect(found).toEqual([shown]);
+    }, PATIENCE);
+  await untilColour('free');
+  const { id } = await requestTrip(passenger.api, WAY);
+  const { offerId } = await untilOffered(driver.api, id);
+  await untilColour('offered');
+  await driver.api.accept(offerId);
+  await untilColour('on trip');
+  await eventually(() => driver.api.cancel(id));
+  await untilColour('free');
+  await driver.api.goOffline();
+  await untilFigure('Drivers online', '0');
+  await blank.context().close();
+});
+
 it('follows a trip’s messages over three services', async () => {
   const { urls } = operated.platform;
   const [passenger, driver] = [await newPassenger(urls), await newDriver(urls, NEAR_PICKUP)];
@@ -136,6 +166,8 @@ it('shows a dead letter, in full for a reason, and replays it', async () => {
   await press(page, 'Replay');
   await untilShown(page, `Sent to ${QUEUE} again`);
   await untilShown(page, 'No dead letters');
+  // The button is gone; the focus is where it goes on.
+  expect(await focused(page)).toBe('What was given up on');
   await eventually(async () => {
     const { rowCount } = await database.query('SELECT FROM inbox WHERE message_id = $1', [options.messageId]);
     expect(rowCount).toBe(1);
@@ -160,6 +192,7 @@ it('sets poison aside, shows it while another service is away, and discards it f
   await press(page, 'Discard for good');
   await untilShown(page, 'Discarded, with your reason on record');
   await untilShown(page, 'No dead letters');
+  expect(await focused(page)).toBe('What was given up on');
 });
 
 it('lets messages wait while a consumer is stopped, and shows how they drain', async () => {
@@ -204,6 +237,20 @@ it('kills a service, and shows that it is gone and back', async () => {
   await card.getByText('not answering').waitFor();
   await untilAllAreUp(page);
   await newPassenger(operated.platform.urls);
+});
+
+it('signs out, and leaves nothing of the city on the map', async () => {
+  const [visitor, leaver] = [await operated.browser.page(), await operatorPage(operated.browser)];
+  await visitor.goto('/');
+  for (const each of [visitor, leaver]) await each.locator('.map-canvas[data-ready]').waitFor();
+  const { api } = await newDriver(operated.platform.urls, NEAR_PICKUP);
+  const areAlike = async () => (await mapPicture(leaver)).equals(await mapPicture(visitor));
+  await eventually(async () => expect(await areAlike()).toBe(false), PATIENCE);
+  await press(leaver, 'Sign out');
+  await leaver.getByRole('button', { name: 'Sign in as operator' }).waitFor();
+  await eventually(async () => expect(await areAlike()).toBe(true), PATIENCE);
+  await api.goOffline();
+  for (const each of [visitor, leaver]) await each.context().close();
 });
 
 it.each(['City', 'Services', 'Trips', 'Dead letters', 'Security', 'Break things'])(

@@ -15,7 +15,7 @@ import {
   untilShown,
 } from '../src/web-people.ts';
 import { WebPlatform } from '../src/web-platform.ts';
-import { inspect, storedText, type TestBrowser } from '../src/web.ts';
+import { focused, inspect, storedText, type TestBrowser } from '../src/web.ts';
 
 const WAY = { pickup: NEAR_PICKUP, dropoff: northOf(NEAR_PICKUP, 1_000) };
 
@@ -94,6 +94,20 @@ it('stops waiting for an accepted trip that the passenger cancelled', async () =
   await goOffline(driver);
 });
 
+it('says why there will be no offers, instead of reconnecting, when the service refuses them for good', async () => {
+  const driver = kept(await driverPage(browser, NEAR_PICKUP));
+  let isSuspended = false;
+  await driver.route(/drivers\/me\/events/, (route) =>
+    isSuspended ? route.fulfill({ status: 403, json: { code: 'ACCOUNT_SUSPENDED' } }) : route.abort(),
+  );
+  await goOnline(driver);
+  await untilShown(driver, 'Connection lost: reconnecting');
+  isSuspended = true;
+  await untilShown(driver, 'This account is suspended.');
+  await driver.getByText('Connection lost').waitFor({ state: 'detached' });
+  await goOffline(driver);
+});
+
 it('shows nobody what was typed and read by who was signed in before', async () => {
   const page = kept(await passengerPage(browser, 'Ada Example'));
   expect(await storedText(page)).not.toContain('Ada Example');
@@ -151,6 +165,8 @@ it('is accessible in every moment of a trip, and fits phones and walls', async (
   await look(driver, 'drive-offer');
   await press(driver, 'Accept');
   await untilShown(passenger, 'Bruno is on the way to you');
+  await untilShown(driver, 'Pick up Ada');
+  expect(await focused(driver)).toBe('You are online');
   await look(passenger, 'ride-accepted');
   await press(driver, "I'm at the pickup");
   await press(driver, 'Passenger is on board');

@@ -15,7 +15,7 @@ import {
   untilShown,
 } from '../src/web-people.ts';
 import { startMapServer } from '../src/map-server.ts';
-import { inspect, storedText, WebProcess, type TestBrowser } from '../src/web.ts';
+import { focused, inspect, storedText, WebProcess, type TestBrowser } from '../src/web.ts';
 import { WebPlatform } from '../src/web-platform.ts';
 import { northOf } from '../src/places.ts';
 
@@ -204,8 +204,7 @@ it('works with the keyboard alone', async () => {
   await page.keyboard.press('Enter');
   await untilShown(page, 'Looking for a driver');
   // The button is gone; the focus is where it goes on.
-  const focused = () => page.evaluate<string>('document.activeElement.textContent');
-  expect([await focused(), await page.title()]).toEqual(['Your ride', 'Take a ride · Cabstand']);
+  expect([await focused(page), await page.title()]).toEqual(['Your ride', 'Take a ride · Cabstand']);
   await press(page, 'Cancel the ride');
   await press(page, 'Yes, cancel');
   await untilShown(page, 'Ride cancelled');
