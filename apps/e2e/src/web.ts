@@ -136,8 +136,9 @@ const beforeAnything = (seed: Record<string, unknown>) => `
 const overflowPx = (page: Page): Promise<number> =>
   page.evaluate<number>('document.documentElement.scrollWidth - window.innerWidth');
 
-/** What stands in the element that has the focus. */
-export const focused = (page: Page): Promise<string> => page.evaluate<string>('document.activeElement.textContent');
+/** The element in which that stands has the focus. */
+export const untilFocused = (page: Page, text: string): Promise<void> =>
+  eventually(async () => expect(await page.evaluate<string>('document.activeElement.textContent')).toBe(text));
 
 /** Everything that a script could find after a reload. */
 export const storedText = (page: Page): Promise<string> =>

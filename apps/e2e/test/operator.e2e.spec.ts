@@ -12,7 +12,7 @@ import {
   untilAllAreUp,
   type OperatedPlatform,
 } from '../src/web-operator.ts';
-import { focused, inspect, pixelsOf, storedText } from '../src/web.ts';
+import { inspect, pixelsOf, storedText, untilFocused } from '../src/web.ts';
 
 const QUEUE = 'passenger.trip-events';
 const WAY = { pickup: NEAR_PICKUP, dropoff: northOf(NEAR_PICKUP, 1_000) };
@@ -167,7 +167,7 @@ it('shows a dead letter, in full for a reason, and replays it', async () => {
   await untilShown(page, `Sent to ${QUEUE} again`);
   await untilShown(page, 'No dead letters');
   // The button is gone; the focus is where it goes on.
-  expect(await focused(page)).toBe('What was given up on');
+  await untilFocused(page, 'What was given up on');
   await eventually(async () => {
     const { rowCount } = await database.query('SELECT FROM inbox WHERE message_id = $1', [options.messageId]);
     expect(rowCount).toBe(1);
@@ -192,7 +192,7 @@ it('sets poison aside, shows it while another service is away, and discards it f
   await press(page, 'Discard for good');
   await untilShown(page, 'Discarded, with your reason on record');
   await untilShown(page, 'No dead letters');
-  expect(await focused(page)).toBe('What was given up on');
+  await untilFocused(page, 'What was given up on');
 });
 
 it('lets messages wait while a consumer is stopped, and shows how they drain', async () => {

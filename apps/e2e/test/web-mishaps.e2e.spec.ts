@@ -15,7 +15,7 @@ import {
   untilShown,
 } from '../src/web-people.ts';
 import { WebPlatform } from '../src/web-platform.ts';
-import { focused, inspect, storedText, type TestBrowser } from '../src/web.ts';
+import { inspect, storedText, untilFocused, type TestBrowser } from '../src/web.ts';
 
 const WAY = { pickup: NEAR_PICKUP, dropoff: northOf(NEAR_PICKUP, 1_000) };
 
@@ -166,7 +166,7 @@ it('is accessible in every moment of a trip, and fits phones and walls', async (
   await press(driver, 'Accept');
   await untilShown(passenger, 'Bruno is on the way to you');
   await untilShown(driver, 'Pick up Ada');
-  expect(await focused(driver)).toBe('You are online');
+  await untilFocused(driver, 'You are online');
   await look(passenger, 'ride-accepted');
   await press(driver, "I'm at the pickup");
   await press(driver, 'Passenger is on board');
